@@ -1,0 +1,1 @@
+"""Which spark-submit entry points exist, one file per job?"""

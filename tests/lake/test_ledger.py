@@ -1,0 +1,128 @@
+"""A run's reads, writes and record, on real Delta tables."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.testing import assertDataFrameEqual
+
+from tests.frames import rows_of
+from ulm_spark.config.errors import ContractError
+from ulm_spark.contracts.gold import FUNNEL
+from ulm_spark.contracts.ops import RUNS
+from ulm_spark.contracts.silver import EVENTS, ORDERS, SESSIONS
+from ulm_spark.lake.ledger import done_runs, open_run
+from ulm_spark.lake.lock import lock_name
+from ulm_spark.lake.store import Lake, LakeConf
+
+DAY, NEXT = date(2020, 1, 1), date(2020, 1, 2)
+
+
+@dataclass(frozen=True)
+class Conf:
+    lake: LakeConf
+    numbers: tuple[int, ...] = field(default=(1, 2))
+
+
+def test_restate_inserts_updates_and_deletes(spark: SparkSession, lake_conf: LakeConf) -> None:
+    conf = Conf(lake_conf)
+    second = [{"session_id": "a", "n_events": 2}, {"session_id": "c", "n_events": 1}]
+    with open_run(spark, conf, "sessionize", DAY) as run:
+        run.restate(rows_of(spark, SESSIONS, [{"session_id": "a", "n_events": 1}, {"session_id": "b"}]), SESSIONS)
+        run.restate(rows_of(spark, SESSIONS, second), SESSIONS)
+        assertDataFrameEqual(run.read(SESSIONS), rows_of(spark, SESSIONS, second))
+
+
+def test_replace_touches_the_runs_day_alone(spark: SparkSession, lake_conf: LakeConf) -> None:
+    conf = Conf(lake_conf)
+    for day, step in ((DAY, 1), (NEXT, 2), (DAY, 3)):
+        with open_run(spark, conf, "build_metrics", day) as run:
+            run.replace(rows_of(spark, FUNNEL, [{"as_of": day, "step": step}]), FUNNEL)
+    kept = rows_of(spark, FUNNEL, [{"as_of": DAY, "step": 3}, {"as_of": NEXT, "step": 2}])
+    assertDataFrameEqual(Lake(spark, lake_conf).read(FUNNEL), kept)
+
+
+def test_an_input_is_read_at_the_version_pinned_when_the_run_began(spark: SparkSession, lake_conf: LakeConf) -> None:
+    lake = Lake(spark, lake_conf)
+    lake.create(SESSIONS)
+    with open_run(spark, Conf(lake_conf), "build_metrics", DAY) as run:
+        lake.append(rows_of(spark, SESSIONS, [{"session_id": "late"}]), SESSIONS)
+        assert run.read(SESSIONS).count() == 0
+        assert run.read(EVENTS).count() == 0  # never written: empty, by the contract's columns
+        assert run.inputs[SESSIONS.name] == "0"
+    assert lake.read(SESSIONS).count() == 1
+
+
+def test_tables_outside_the_jobs_contracts_are_refused(spark: SparkSession, lake_conf: LakeConf) -> None:
+    with open_run(spark, Conf(lake_conf), "sessionize", DAY) as run:
+        with pytest.raises(ContractError, match="reader"):
+            run.read(ORDERS)
+        with pytest.raises(ContractError, match="one writer"):
+            run.restate(rows_of(spark, ORDERS, []), ORDERS)
+
+
+def test_a_frame_that_differs_from_the_contract_is_refused_before_it_is_written(
+    spark: SparkSession, lake_conf: LakeConf
+) -> None:
+    frame = rows_of(spark, FUNNEL, [{"as_of": DAY, "step": 1}])
+    with open_run(spark, Conf(lake_conf), "build_metrics", DAY) as run:
+        for wrong, named in (
+            (frame.drop("step_name"), "missing: step_name"),
+            (frame.withColumn("extra", F.lit(1)), "not in the contract: extra"),
+            (frame.withColumn("step", F.lit("1")), "other type: step is string"),
+            (frame.select(*reversed(FUNNEL.column_names)), "order of columns"),
+        ):
+            with pytest.raises(ContractError, match=named):
+                run.replace(wrong, FUNNEL)
+        assert run.read(FUNNEL).count() == 0
+
+
+def test_a_run_is_recorded_with_what_it_read_and_wrote(spark: SparkSession, lake_conf: LakeConf) -> None:
+    conf = Conf(lake_conf)
+    with open_run(spark, conf, "sessionize", DAY) as run:
+        run.count_in(5)
+        run.count_quarantined(2)
+        run.note_input("files", "abc")
+        run.restate(rows_of(spark, SESSIONS, [{"session_id": "a"}, {"session_id": "b"}]), SESSIONS)
+    recorded = done_runs(Lake(spark, lake_conf), DAY)["sessionize"]
+    assert (recorded["rows_in"], recorded["rows_out"], recorded["rows_quarantined"]) == (5, 2, 2)
+    assert recorded["inputs"] == {"silver.events": "-1", "files": "abc"}
+    assert recorded["outputs"] == {"silver.sessions": "1"}
+    assert done_runs(Lake(spark, lake_conf), NEXT) == {}
+
+
+def test_a_failed_run_is_recorded_and_its_error_goes_on(spark: SparkSession, lake_conf: LakeConf) -> None:
+    with pytest.raises(ZeroDivisionError), open_run(spark, Conf(lake_conf), "sessionize", DAY):
+        raise ZeroDivisionError("no way")
+    runs = Lake(spark, lake_conf).read(RUNS).select("job", "status", "message").collect()
+    assert [tuple(row) for row in runs] == [("sessionize", "failed", "ZeroDivisionError: no way")]
+
+
+def test_the_run_that_finds_a_dead_lock_records_the_killed_one(spark: SparkSession, lake_conf: LakeConf) -> None:
+    lake = Lake(spark, lake_conf)
+    dead = (
+        b'{"run_id": "old", "job": "sessionize", "as_of": "2020-01-01", "host": "elsewhere", "pid": 1,'
+        b' "process_start": "1", "taken_at_s": 100.0, "beaten_at_s": 130.0}'
+    )
+    lake.files.write_bytes(lock_name(SESSIONS, DAY), dead)
+    with open_run(spark, Conf(lake_conf), "sessionize", DAY):
+        pass
+    killed = lake.read(RUNS).where("status = 'killed'").select("run_id", "seconds").collect()
+    assert [tuple(row) for row in killed] == [("old", 30.0)]
+
+
+def test_a_lake_in_a_catalog_works_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    conf = Conf(LakeConf(root=str(tmp_path / "files"), catalog="spark_catalog"))
+    rows = rows_of(spark, SESSIONS, [{"session_id": "a"}])
+    try:
+        for _ in range(2):
+            with open_run(spark, conf, "sessionize", DAY) as run:
+                run.restate(rows, SESSIONS)
+        assertDataFrameEqual(spark.table("spark_catalog.silver.sessions"), rows)
+        assert done_runs(Lake(spark, conf.lake), DAY)["sessionize"]["rows_out"] == 0
+    finally:
+        for schema in ("silver", "ops"):
+            spark.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")

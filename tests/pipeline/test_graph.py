@@ -1,0 +1,45 @@
+"""The graph that the contracts imply."""
+
+import pytest
+
+from ulm_spark.config.errors import ConfigError
+from ulm_spark.contracts.table import Column, Table
+from ulm_spark.pipeline.graph import job_names, render_graph, render_mermaid, select_jobs, upstream
+
+
+def table(name: str, writer: str, *readers: str) -> Table:
+    return Table(
+        name=name, grain="One.", key=("a",), columns=(Column("a", "INT", "A"),), writer=writer, readers=readers
+    )
+
+
+def test_a_job_comes_after_those_it_reads_from() -> None:
+    tables = (table("gold.c", "third"), table("gold.b", "second", "third"), table("gold.a", "first", "second"))
+    assert job_names(tables) == ("first", "second", "third")
+
+
+def test_a_circle_is_refused() -> None:
+    with pytest.raises(ConfigError, match="circle"):
+        job_names((table("gold.a", "one", "two"), table("gold.b", "two", "one")))
+
+
+def test_from_takes_a_job_and_all_that_depend_on_it() -> None:
+    jobs = select_jobs((), "train_churn")
+    assert jobs[0] == "train_churn"
+    assert "score_churn" in jobs
+    assert "build_report" in jobs
+    assert "ingest_events" not in jobs
+
+
+def test_a_name_that_is_no_job_is_refused() -> None:
+    with pytest.raises(ConfigError, match="sessionise"):
+        select_jobs(("sessionise",), None)
+
+
+def test_the_report_comes_last_and_ingest_first() -> None:
+    assert (job_names()[0], job_names()[-1]) == ("ingest_events", "build_report")
+
+
+def test_every_job_is_drawn_with_its_arrows() -> None:
+    assert all(job in render_graph() for job in job_names())
+    assert f"  {sorted(upstream('sessionize'))[0]} --> sessionize" in render_mermaid()

@@ -1,0 +1,33 @@
+"""The small local Spark session that tests and fixtures share."""
+
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.lake.session import SparkSettings, open_session
+
+SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "1500m",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "delta.log.cacheSize": "3",
+    "spark.databricks.delta.delta.log.cacheSize": "3",
+}
+
+
+def small_session(scratch: Path) -> SparkSession:
+    """A session whose warehouse lies in scratch."""
+    settings = {
+        **SETTINGS,
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.local.dir": str(scratch),
+    }
+    return open_session("tests", SparkSettings(settings))

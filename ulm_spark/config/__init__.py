@@ -1,0 +1,1 @@
+"""How does a YAML file under conf/ become a checked, frozen dataclass?"""

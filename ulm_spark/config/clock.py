@@ -1,0 +1,30 @@
+"""Where one day ends: the single place in which as_of becomes an instant."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ulm_spark.config.errors import ConfigError
+
+
+def shop_zone(zone: str) -> ZoneInfo:
+    """The IANA time zone of that name. Errors: ConfigError for a name that is none."""
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(
+            f"shop.zone: found '{zone}'; expected an IANA time zone such as Europe/London. Correct the config."
+        ) from error
+
+
+def end_of(as_of: date, zone: str) -> datetime:
+    """The first instant, in UTC, that is no longer part of the local day as_of.
+
+    What happened *before* it is known as of that day: ``event_at < end_of(as_of, zone)``.
+    """
+    next_midnight = datetime.combine(as_of + timedelta(days=1), time(), tzinfo=shop_zone(zone))
+    return next_midnight.astimezone(UTC)
+
+
+def start_of(day: date, zone: str) -> datetime:
+    """The first instant, in UTC, of a local day."""
+    return end_of(day - timedelta(days=1), zone)

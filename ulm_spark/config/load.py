@@ -1,0 +1,139 @@
+"""conf/*.yaml into frozen dataclasses: unknown, missing and mistyped keys are refused by file and field."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import dacite
+import yaml
+
+from ulm_spark.config.errors import ConfigError
+
+SECTIONS = (
+    "lake",
+    "shop",
+    "spark",
+    "source",
+    "simulation",
+    "sessions",
+    "sequences",
+    "segments",
+    "churn",
+    "als",
+    "training",
+    "evaluation",
+    "report",
+    "pipeline",
+)
+
+ConfT = TypeVar("ConfT")
+Raw = dict[str, object]
+
+
+def load(path: Path | None, conf_type: type[ConfT], overrides: Sequence[str] = ()) -> ConfT:
+    """The part of a config file that conf_type names, over the dataclasses' own defaults.
+
+    path: a YAML file, None for defaults alone; its key ``extends`` names a file, relative to it,
+    whose values it overrides. overrides: ``section.field=value`` texts, values read as YAML.
+    Errors: ConfigError by file and field.
+    """
+    sections = read_sections(path, overrides)
+    wanted = getattr(conf_type, "__dataclass_fields__", {})
+    where = str(path) if path else "the command line"
+    try:
+        return dacite.from_dict(
+            conf_type,
+            {name: value for name, value in sections.items() if name in wanted},
+            dacite.Config(
+                strict=True,
+                cast=[tuple],
+                type_hooks={float: _as_float, dict[str, str]: _as_texts},
+            ),
+        )
+    except dacite.UnexpectedDataError as error:
+        raise ConfigError(
+            f"{where}: found {', '.join(sorted(error.keys))}; expected only fields that exist. "
+            "Correct the name, or take it out."
+        ) from error
+    except (dacite.MissingValueError, dacite.WrongTypeError, dacite.UnionMatchError) as error:
+        raise ConfigError(f"{where}: {error}. Correct the value.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def read_sections(path: Path | None, overrides: Sequence[str] = ()) -> dict[str, Raw]:
+    """All sections of a file with its ``extends`` and the overrides laid over it."""
+    sections = _read_file(path, ()) if path else {}
+    for text in overrides:
+        _override(sections, text)
+    return sections
+
+
+def _read_file(path: Path, trail: tuple[Path, ...]) -> dict[str, Raw]:
+    path = path.resolve()
+    if path in trail:
+        raise ConfigError(f"{path}: found a circle of extends; expected an end. Take one of them out.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigError(f"{path}: found no readable file; expected a config file. Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: found text that is not YAML; expected sections with fields. {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: found a {type(content).__name__}; expected sections with fields.")
+    base = content.pop("extends", None)
+    sections: dict[str, Raw] = {}
+    if base is not None:
+        sections = _read_file(path.parent / str(base), (*trail, path))
+    for name, fields in content.items():
+        if name not in SECTIONS:
+            raise ConfigError(f"{path}: found section {name}; expected one of {', '.join(SECTIONS)}. Correct the name.")
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{path}: found no fields in section {name}; expected name: value lines.")
+        _lay_over(sections.setdefault(name, {}), fields)
+    return sections
+
+
+def _lay_over(base: Raw, fields: Raw) -> None:
+    for name, value in fields.items():
+        below = base.get(name)
+        if isinstance(below, dict) and isinstance(value, dict):
+            _lay_over(below, value)
+        else:
+            base[str(name)] = value
+
+
+def _override(sections: dict[str, Raw], text: str) -> None:
+    key, sign, value = text.partition("=")
+    section, dot, field = key.strip().partition(".")
+    if not (sign and dot and field) or section not in SECTIONS:
+        raise ConfigError(
+            f"--set {text}: found no section.field=value; expected a section of {', '.join(SECTIONS)}. Correct it."
+        )
+    target = sections.setdefault(section, {})
+    *parents, last = [field] if section == "spark" else field.split(".")
+    if section == "spark":  # Spark's own names have dots
+        parents, last = ["settings"], field.removeprefix("settings.")
+    for name in parents:
+        below = target.setdefault(name, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"--set {text}: found a value at {name}; expected a section. Correct the key.")
+        target = below
+    target[last] = yaml.safe_load(value)
+
+
+def _as_float(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _as_texts(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    return {str(key): _as_text(item) for key, item in value.items()}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)

@@ -1,0 +1,1 @@
+"""What does each Delta table and topic hold: grain, key, columns, units, layout, writer?"""

@@ -1,0 +1,330 @@
+"""Gold: what is known, scored and recommended as of a day. Every table is keyed by as_of."""
+
+from ulm_spark.contracts.silver import MONEY
+from ulm_spark.contracts.table import Column, Table
+
+AS_OF = Column("as_of", "DATE", "What was known at the end of this day")
+USER = Column("user_id", "STRING", "The shopper")
+
+
+def _counted(name: str, meaning: str, unit: str = "events") -> Column:
+    return Column(name, "INT", meaning, unit=unit)
+
+
+USER_FEATURES = Table(
+    name="gold.user_features",
+    grain="One row per user who did anything by the end of as_of. Windows of n days end with the day as_of.",
+    key=("as_of", "user_id"),
+    columns=(
+        AS_OF,
+        USER,
+        _counted("tenure_days", "Local days from the first event to as_of", "days"),
+        Column(
+            "recency_days",
+            "INT",
+            "Local days from the last purchase to as_of; null before the first",
+            nullable=True,
+            unit="days",
+        ),
+        _counted("inactive_days", "Local days from the last event of any kind to as_of", "days"),
+        _counted("n_purchase_days", "Distinct local days with a purchase, life", "days"),
+        Column(
+            "first_purchase_age_days",
+            "INT",
+            "Local days from the first purchase to as_of; null before it",
+            nullable=True,
+            unit="days",
+        ),
+        _counted("n_orders_30d", "Orders in 30 days", "orders"),
+        _counted("n_orders_90d", "Orders in 90 days", "orders"),
+        _counted("n_orders_life", "Orders, life", "orders"),
+        Column("net_revenue_30d", MONEY, "Purchases less returns in 30 days", unit="currency"),
+        Column("net_revenue_90d", MONEY, "Purchases less returns in 90 days", unit="currency"),
+        Column("net_revenue_life", MONEY, "Purchases less returns, life", unit="currency"),
+        Column(
+            "currency",
+            "STRING",
+            "ISO 4217 code of the money columns; null before the first purchase",
+            nullable=True,
+        ),
+        Column(
+            "mean_order_value",
+            "DOUBLE",
+            "Gross purchases over orders, life; null before the first",
+            nullable=True,
+            unit="currency",
+        ),
+        Column(
+            "mean_purchase_gap_days",
+            "DOUBLE",
+            "Mean days between purchase days; null below two",
+            nullable=True,
+            unit="days",
+        ),
+        _counted("n_units_90d", "Units of items bought in 90 days", "units"),
+        _counted("n_products_90d", "Distinct items bought in 90 days", "products"),
+        Column(
+            "return_rate",
+            "DOUBLE",
+            "Returned over bought units of items, life; null before the first purchase of one",
+            nullable=True,
+        ),
+        Column(
+            "discount_share",
+            "DOUBLE",
+            "Share of bought item lines with a list price that were paid below it, life; null where no line has one",
+            nullable=True,
+        ),
+        _counted("n_sessions_7d", "Closed sessions begun in 7 days", "sessions"),
+        _counted("n_sessions_30d", "Closed sessions begun in 30 days", "sessions"),
+        _counted("n_sessions_90d", "Closed sessions begun in 90 days", "sessions"),
+        _counted("n_active_days_90d", "Distinct local days with an event in 90 days", "days"),
+        Column(
+            "mean_session_events",
+            "DOUBLE",
+            "Mean events a closed session, 90 days; null without one",
+            nullable=True,
+            unit="events",
+        ),
+        Column(
+            "mean_session_s",
+            "DOUBLE",
+            "Mean length of a closed session, 90 days; null without one",
+            nullable=True,
+            unit="s",
+        ),
+        Column(
+            "cart_abandon_rate",
+            "DOUBLE",
+            "Closed sessions with an abandoned cart over those with a cart, 90 days; null without one",
+            nullable=True,
+        ),
+        _counted("n_views_30d", "view events in 30 days"),
+        _counted("n_searches_30d", "search events in 30 days"),
+        _counted("n_carts_30d", "cart events in 30 days"),
+        Column("n_categories_90d", "INT", "Distinct categories touched in 90 days", unit="categories"),
+        Column(
+            "category_entropy",
+            "DOUBLE",
+            "Shannon entropy of the categories touched, 90 days; null where none is known",
+            nullable=True,
+            unit="nats",
+        ),
+        Column("top_category", "STRING", "Category touched most in 90 days, ties by name", nullable=True),
+        Column("channel", "STRING", "Channel of the user's first event that has one, ties by name", nullable=True),
+        Column("device", "STRING", "Device used most, life, ties by name", nullable=True),
+    ),
+    partition_by=("as_of",),
+    writer="build_user_features",
+    readers=("segment_users", "score_churn"),
+)
+
+USER_SEGMENTS = Table(
+    name="gold.user_segments",
+    grain="One row per user with features and day of as_of.",
+    key=("as_of", "user_id"),
+    columns=(
+        AS_OF,
+        USER,
+        Column("segment", "INT", "Segment, 0 the largest by users, ties by the model's own order"),
+        Column("label", "STRING", "Name made of the segment's core features"),
+        Column("distance", "DOUBLE", "Euclidean distance to the segment's centre in scaled features"),
+    ),
+    partition_by=("as_of",),
+    writer="segment_users",
+    readers=("build_report",),
+)
+
+SEGMENT_PROFILES = Table(
+    name="gold.segment_profiles",
+    grain="One row per segment and feature it was made from.",
+    key=("as_of", "segment", "feature"),
+    columns=(
+        AS_OF,
+        Column("segment", "INT", "The segment"),
+        Column("label", "STRING", "Name made of the segment's core features"),
+        Column("n_users", "BIGINT", "Users in the segment", unit="users"),
+        Column("feature", "STRING", "Column of gold.user_features"),
+        Column("segment_mean", "DOUBLE", "Mean in the segment, in the feature's unit"),
+        Column("overall_mean", "DOUBLE", "Mean over all users, in the feature's unit"),
+        Column(
+            "effect_size",
+            "DOUBLE",
+            "Difference of the scaled means over the scaled standard deviation of all users",
+        ),
+    ),
+    partition_by=("as_of",),
+    writer="segment_users",
+    readers=("build_report",),
+)
+
+CHURN_SCORES = Table(
+    name="gold.churn_scores",
+    grain="One row per user who bought in the active window before as_of.",
+    key=("as_of", "user_id"),
+    columns=(
+        AS_OF,
+        USER,
+        Column("p_churn", "DOUBLE", "Probability of no purchase in the horizon_days after as_of"),
+        Column("horizon_days", "INT", "Length of the outcome window", unit="days"),
+        Column("risk_decile", "INT", "1 the lowest tenth of risk to 10 the highest, ties by user_id"),
+    ),
+    partition_by=("as_of",),
+    writer="score_churn",
+    readers=("evaluate_models", "build_report"),
+)
+
+_RECOMMENDED = (
+    AS_OF,
+    USER,
+    Column("model", "STRING", "What made the list"),
+    Column("rank", "INT", "1 is the first choice"),
+    Column("product_id", "STRING", "The product"),
+    Column("score", "DOUBLE", "The model's own score; greater is better, comparable within one list only"),
+)
+
+ITEM_RECOMMENDATIONS = Table(
+    name="gold.item_recommendations",
+    grain="One row per user, model (als, popularity) and rank.",
+    key=("as_of", "user_id", "model", "rank"),
+    columns=_RECOMMENDED,
+    partition_by=("as_of",),
+    writer="recommend_items",
+    readers=("evaluate_models",),
+)
+
+NEXT_ITEM_RECOMMENDATIONS = Table(
+    name="gold.next_item_recommendations",
+    grain="One row per user, model (sequence) and rank.",
+    key=("as_of", "user_id", "model", "rank"),
+    columns=_RECOMMENDED,
+    partition_by=("as_of",),
+    writer="recommend_next_items",
+    readers=("evaluate_models",),
+)
+
+MODEL_QUALITY = Table(
+    name="gold.model_quality",
+    grain="One row per task, model and metric, measured on what happened after as_of; none before the outcome is in the lake.",
+    key=("as_of", "task", "model", "metric"),
+    columns=(
+        AS_OF,
+        Column("task", "STRING", "churn, items or sessions"),
+        Column("model", "STRING", "The model measured"),
+        Column("metric", "STRING", "auc, log_loss, ndcg@10, hit_rate@10, adjusted_rand_index, ..."),
+        Column("value", "DOUBLE", "The metric"),
+        Column("value_low", "DOUBLE", "2.5% bootstrap bound over users; null where none is made", nullable=True),
+        Column("value_high", "DOUBLE", "97.5% bootstrap bound", nullable=True),
+        Column("baseline", "STRING", "What it is held against", nullable=True),
+        Column("baseline_value", "DOUBLE", "The baseline's metric on the same users", nullable=True),
+        Column("difference_low", "DOUBLE", "2.5% bound of the paired difference to the baseline", nullable=True),
+        Column("difference_high", "DOUBLE", "97.5% bound of the paired difference", nullable=True),
+        Column("n", "BIGINT", "Users, or events, measured"),
+        Column("protocol", "STRING", "How it was measured, in words"),
+    ),
+    partition_by=("as_of",),
+    writer="evaluate_models",
+    readers=("build_report",),
+)
+
+CHURN_OUTCOMES = Table(
+    name="gold.churn_outcomes",
+    grain="One row per decile of churn risk, when the horizon after as_of is over in the lake.",
+    key=("as_of", "risk_decile"),
+    columns=(
+        AS_OF,
+        Column("risk_decile", "INT", "1 the lowest tenth of risk to 10 the highest"),
+        Column("n_users", "BIGINT", "Users scored", unit="users"),
+        Column("mean_p_churn", "DOUBLE", "Mean of the forecast"),
+        Column("churn_rate", "DOUBLE", "Share that did not buy in the horizon"),
+    ),
+    partition_by=("as_of",),
+    writer="evaluate_models",
+    readers=("build_report",),
+)
+
+RECOMMENDATION_EXAMPLES = Table(
+    name="gold.recommendation_examples",
+    grain="One row per example user, list (history or a model) and place in it.",
+    key=("as_of", "user_id", "list_name", "place"),
+    columns=(
+        AS_OF,
+        USER,
+        Column("list_name", "STRING", "history, als, popularity or sequence"),
+        Column("place", "INT", "1 first; history begins with the latest"),
+        Column("product_id", "STRING", "The product"),
+        Column("title", "STRING", "Its title", nullable=True),
+        Column("is_hit", "BOOLEAN", "True where the user bought it in the test window after as_of"),
+    ),
+    partition_by=("as_of",),
+    writer="evaluate_models",
+    readers=("build_report",),
+)
+
+DAILY_ACTIVITY = Table(
+    name="gold.daily_activity",
+    grain="One row per local day up to as_of.",
+    key=("as_of", "day_on"),
+    columns=(
+        AS_OF,
+        Column("day_on", "DATE", "Local day in the shop's zone"),
+        Column("n_events", "BIGINT", "Shopper events", unit="events"),
+        Column("n_sessions", "BIGINT", "Sessions begun", unit="sessions"),
+        Column("n_users", "BIGINT", "Distinct users with an event", unit="users"),
+        Column("n_orders", "BIGINT", "Orders, guests' too", unit="orders"),
+        Column("gross_revenue", MONEY, "Purchases", unit="currency"),
+        Column("net_revenue", MONEY, "Purchases less returns lined that day", unit="currency"),
+        Column("currency", "STRING", "ISO 4217 code; null on a day without lines", nullable=True),
+    ),
+    partition_by=("as_of",),
+    writer="build_metrics",
+    readers=("build_report",),
+)
+
+FUNNEL = Table(
+    name="gold.funnel",
+    grain="One row per step of the shopping funnel over the sessions of the last 30 days.",
+    key=("as_of", "step"),
+    columns=(
+        AS_OF,
+        Column("step", "INT", "1 visit, 2 view, 3 cart, 4 purchase"),
+        Column("step_name", "STRING", "The step in words"),
+        Column("n_sessions", "BIGINT", "Closed sessions that reached this step or a later one", unit="sessions"),
+        Column("n_users", "BIGINT", "Distinct users of those sessions", unit="users"),
+    ),
+    partition_by=("as_of",),
+    writer="build_metrics",
+    readers=("build_report",),
+)
+
+RETENTION = Table(
+    name="gold.retention",
+    grain="One row per cohort (month of first purchase) and whole months since.",
+    key=("as_of", "cohort_on", "months_since"),
+    columns=(
+        AS_OF,
+        Column("cohort_on", "DATE", "First day of the month of the users' first purchase"),
+        Column("months_since", "INT", "Calendar months since; 0 is the cohort's own", unit="months"),
+        Column("n_users", "BIGINT", "Users of the cohort", unit="users"),
+        Column("n_retained", "BIGINT", "Those who bought in that month", unit="users"),
+        Column("is_complete", "BOOLEAN", "True where the month was over by as_of"),
+    ),
+    partition_by=("as_of",),
+    writer="build_metrics",
+    readers=("build_report",),
+)
+
+DATA_QUALITY = Table(
+    name="gold.data_quality",
+    grain="One row per source and outcome of its rows: kept, or the reason of quarantine.",
+    key=("as_of", "source", "outcome"),
+    columns=(
+        AS_OF,
+        Column("source", "STRING", "Name of the adapter in conf/sources"),
+        Column("outcome", "STRING", "kept, or the reason of quarantine"),
+        Column("n_rows", "BIGINT", "Rows in the lake when the run was made", unit="rows"),
+    ),
+    partition_by=("as_of",),
+    writer="build_metrics",
+    readers=("build_report",),
+)

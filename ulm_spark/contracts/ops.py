@@ -1,0 +1,78 @@
+"""Ops: runs, trained models and reports."""
+
+from ulm_spark.contracts.gold import AS_OF
+from ulm_spark.contracts.table import Column, Table
+
+EVERY_JOB = "every job"
+
+RUNS = Table(
+    name="ops.runs",
+    grain="One row per run of a job that ended; a run that was killed is written by the one that finds its lock.",
+    key=("run_id",),
+    columns=(
+        Column("run_id", "STRING", "Random id of the run"),
+        Column("job", "STRING", "The job"),
+        Column("as_of", "DATE", "The day it ran for"),
+        Column("status", "STRING", "done, failed or killed"),
+        Column("started_at", "TIMESTAMP", "When it took its lock", unit="UTC"),
+        Column("seconds", "DOUBLE", "Wall time; of a killed run, to its last sign of life", unit="s"),
+        Column("config_hash", "STRING", "Hash of the job's whole configuration"),
+        Column("code_version", "STRING", "Version of ulm_spark, with a hash of its source"),
+        Column("inputs", "MAP<STRING,STRING>", "Version of each table read, fingerprint of anything else read"),
+        Column("outputs", "MAP<STRING,STRING>", "Version of each table written"),
+        Column("rows_in", "BIGINT", "Rows read, where the job counts them", nullable=True, unit="rows"),
+        Column("rows_out", "BIGINT", "Rows written, all tables together", unit="rows"),
+        Column("rows_quarantined", "BIGINT", "Rows sent to quarantine", unit="rows"),
+        Column("message", "STRING", "The error of a failed run", nullable=True),
+    ),
+    writer=EVERY_JOB,
+    readers=("build_report",),
+)
+
+
+def _model_table(name: str, meaning: str, writer: str, readers: tuple[str, ...]) -> Table:
+    return Table(
+        name=f"ops.{name}_models",
+        grain=f"One row per day of as_of: {meaning}.",
+        key=("as_of",),
+        columns=(
+            AS_OF,
+            Column("run_id", "STRING", "The run that trained it"),
+            Column("path", "STRING", "Folder of the saved model, relative to the lake's root"),
+            Column("n_rows", "BIGINT", "Rows it was trained on", unit="rows"),
+            Column("settings", "STRING", "Settings of the training, as JSON"),
+            Column("snapshot", "STRING", "What it was trained on: tables, versions, files, split, as JSON"),
+            Column("metrics", "MAP<STRING,DOUBLE>", "What training measured"),
+        ),
+        partition_by=("as_of",),
+        writer=writer,
+        readers=readers,
+    )
+
+
+SEGMENT_MODELS = _model_table(
+    "segment", "the k-means pipeline that made the segments", "segment_users", ("build_report",)
+)
+CHURN_MODELS = _model_table(
+    "churn", "the boosted trees that score churn", "train_churn", ("score_churn", "build_report")
+)
+ALS_MODELS = _model_table("als", "the factors that recommend items", "train_als", ("recommend_items", "build_report"))
+SEQUENCE_MODELS = _model_table(
+    "sequence",
+    "the network that names the next item",
+    "train_sequence",
+    ("recommend_next_items", "build_report"),
+)
+
+REPORTS = Table(
+    name="ops.reports",
+    grain="One row per day of as_of: the page made for it.",
+    key=("as_of",),
+    columns=(
+        AS_OF,
+        Column("path", "STRING", "The HTML file, relative to the lake's root"),
+        Column("size_bytes", "BIGINT", "Its size", unit="bytes"),
+    ),
+    partition_by=("as_of",),
+    writer="build_report",
+)

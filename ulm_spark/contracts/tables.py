@@ -1,0 +1,39 @@
+"""Every table of the lake, in data-flow order: the one list that jobs, docs, tests and the graph read."""
+
+from ulm_spark.contracts import bronze, gold, ops, silver, truth
+from ulm_spark.contracts.table import Table
+
+TABLES: tuple[Table, ...] = (
+    *truth.TABLES,
+    bronze.RAW_EVENTS,
+    bronze.QUARANTINE,
+    bronze.INGESTED_FILES,
+    silver.EVENTS,
+    silver.PRODUCTS,
+    silver.SESSIONS,
+    silver.ORDER_LINES,
+    silver.ORDERS,
+    silver.ITEM_VOCABULARY,
+    silver.SEQUENCES,
+    gold.USER_FEATURES,
+    gold.USER_SEGMENTS,
+    gold.SEGMENT_PROFILES,
+    ops.SEGMENT_MODELS,
+    ops.CHURN_MODELS,
+    gold.CHURN_SCORES,
+    ops.ALS_MODELS,
+    gold.ITEM_RECOMMENDATIONS,
+    ops.SEQUENCE_MODELS,
+    gold.NEXT_ITEM_RECOMMENDATIONS,
+    gold.MODEL_QUALITY,
+    gold.CHURN_OUTCOMES,
+    gold.RECOMMENDATION_EXAMPLES,
+    gold.DAILY_ACTIVITY,
+    gold.FUNNEL,
+    gold.RETENTION,
+    gold.DATA_QUALITY,
+    ops.REPORTS,
+    ops.RUNS,
+)
+
+BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}

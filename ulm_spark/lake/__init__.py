@@ -1,0 +1,1 @@
+"""How are tables read, written, merged, streamed, pinned and maintained?"""

@@ -1,0 +1,41 @@
+"""Short hashes of a configuration and of the code, by which a run is known again."""
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import fields, is_dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from ulm_spark import __version__
+
+# Where a run happens, not what it computes: these sections change no result.
+NOT_HASHED = ("spark",)
+
+
+def config_hash(conf: object) -> str:
+    """Twelve hex digits of a job's configuration; equal settings, equal hash."""
+    return hashlib.sha256(json.dumps(_plain(conf), sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def code_version() -> str:
+    """The version, with a hash of the package's and the jobs' source."""
+    digest = hashlib.sha256()
+    for package in ("ulm_spark", "jobs"):
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            for source in sorted(Path(folder).rglob("*.py")):
+                digest.update(source.relative_to(folder).as_posix().encode() + source.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:8]}"
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in NOT_HASHED}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value

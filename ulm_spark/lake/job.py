@@ -1,0 +1,89 @@
+"""The command line that every job has when it is submitted alone."""
+
+import argparse
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from ulm_spark.config.errors import ConfigError, UlmError
+from ulm_spark.config.load import load
+from ulm_spark.lake.ledger import JobConf
+from ulm_spark.lake.session import SparkSettings, open_session
+
+_LOG = logging.getLogger("ulm")
+
+
+class SubmittedConf(JobConf, Protocol):
+    """A job's Conf as the command line needs it."""
+
+    @property
+    def spark(self) -> SparkSettings:
+        """Settings for the session."""
+        ...
+
+
+ConfT = TypeVar("ConfT", bound=SubmittedConf)
+
+
+def run_job(
+    job: str,
+    conf_type: type[ConfT],
+    run: Callable[[SparkSession, ConfT, date], None],
+    argv: Sequence[str] | None,
+) -> int:
+    """Reads the options, opens the session, runs the job; gives the exit code."""
+    log_to_stderr()
+    options = _parser(job, run).parse_args(argv)
+    try:
+        conf = load(options.config, conf_type, options.set)
+        spark = open_session(f"ulm {job} {options.as_of}", conf.spark)
+        run(spark, conf, options.as_of)
+    except UlmError as error:
+        print(f"{job}: {error}", file=sys.stderr)
+        return error.exit_code
+    except PySparkException as error:
+        print(f"{job}: Spark stopped the job. {first_lines(error)}", file=sys.stderr)
+        _LOG.debug("job=%s", job, exc_info=True)
+        return 1
+    return 0
+
+
+def parse_as_of(text: str) -> date:
+    """A day in ISO form. Errors: ConfigError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--as-of: found '{text}'; expected a day such as 2011-12-01. Correct it.") from error
+
+
+def first_lines(error: BaseException, n_lines: int = 3) -> str:
+    """The part of an error's text that says what happened, without the stack."""
+    return " ".join(line.strip() for line in str(error).splitlines()[:n_lines] if line.strip())
+
+
+def log_to_stderr() -> None:
+    """Structured log lines, on stderr."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        stream=sys.stderr,
+        format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
+    )
+    _LOG.setLevel(logging.INFO)
+
+
+def _parser(job: str, run: Callable[..., None]) -> argparse.ArgumentParser:
+    module = inspect.getmodule(run)
+    parser = argparse.ArgumentParser(
+        prog=job, description=inspect.getdoc(module), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=None, help="YAML file; without it the defaults hold")
+    parser.add_argument("--as-of", type=date.fromisoformat, required=True, help="last day that counts, as YYYY-MM-DD")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="override a value")
+    return parser

@@ -1,0 +1,230 @@
+"""One run of a job: its lock, its pinned inputs, its writes, and its row in ops.runs."""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ulm_spark.config.errors import ContractError
+from ulm_spark.contracts.ops import EVERY_JOB, RUNS
+from ulm_spark.contracts.table import Table
+from ulm_spark.contracts.tables import TABLES
+from ulm_spark.lake import models
+from ulm_spark.lake.fingerprint import code_version, config_hash
+from ulm_spark.lake.lock import Holder, held_locks
+from ulm_spark.lake.models import ModelDir
+from ulm_spark.lake.progress import report_progress
+from ulm_spark.lake.store import Lake, LakeConf, Written, schema_of
+
+_LOG = logging.getLogger("ulm")
+
+
+class JobConf(Protocol):
+    """What every job's Conf has."""
+
+    @property
+    def lake(self) -> LakeConf:
+        """Where the lake is."""
+        ...
+
+
+def input_tables(job: str) -> tuple[Table, ...]:
+    """The tables that a job reads, by their contracts."""
+    return tuple(table for table in TABLES if job in table.readers)
+
+
+def output_tables(job: str) -> tuple[Table, ...]:
+    """The tables that a job writes, by their contracts."""
+    return tuple(table for table in TABLES if table.writer == job)
+
+
+@dataclass
+class Run:
+    """What a job does with the lake while it runs. Tables outside its contracts are refused."""
+
+    lake: Lake
+    job: str
+    as_of: date
+    run_id: str
+    pinned: dict[str, int]
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    rows_in: int | None = None
+    rows_out: int = 0
+    rows_quarantined: int = 0
+
+    def read(self, table: Table) -> DataFrame:
+        """The table at the version pinned when the run began; the job's own tables as they are now."""
+        if table.writer == self.job:
+            return self.lake.read(table)
+        return self.lake.read(table, self.version(table))
+
+    def version(self, table: Table) -> int:
+        """The pinned version of an input, -1 where it was never written."""
+        if table.name not in self.pinned:
+            raise ContractError(
+                f"{self.job}: found a read of {table.name}; expected a table whose contract names the job as reader. "
+                "Add it to the table's readers."
+            )
+        return self.pinned[table.name]
+
+    def active_files(self, table: Table, as_of: date) -> list[str]:
+        """The Parquet files that hold the pinned version's rows of one day, sorted, as URIs."""
+        day = self.read(table).where(F.col("as_of") == F.lit(as_of))
+        return sorted(row[0] for row in day.select("_metadata.file_path").distinct().collect())
+
+    def restate(self, frame: DataFrame, table: Table) -> None:
+        """Makes the table equal the frame: inserts, updates what differs, deletes what is gone."""
+        self._wrote(table, self.lake.merge(frame, self._own(table), delete_missing=True))
+
+    def merge(self, frame: DataFrame, table: Table) -> None:
+        """Upserts by key."""
+        self._wrote(table, self.lake.merge(frame, self._own(table), delete_missing=False))
+
+    def replace(self, frame: DataFrame, table: Table) -> None:
+        """Replaces the slice of the run's day."""
+        self._wrote(table, self.lake.replace_slice(frame, self._own(table), f"as_of = DATE'{self.as_of}'"))
+
+    def append(self, frame: DataFrame, table: Table) -> None:
+        """Adds rows; the job itself sees to it that a second run does not add them again."""
+        self._wrote(table, self.lake.append(frame, self._own(table)))
+
+    def delete(self, table: Table, condition: str) -> None:
+        """Deletes the rows that meet a SQL condition."""
+        self.lake.delete(self._own(table), condition)
+        self.outputs[table.name] = str(self.lake.version(table))
+
+    def new_model_dir(self, name: str) -> ModelDir:
+        """An empty folder for the model that this run trains."""
+        return models.new_model_dir(self.lake.files, name, self.run_id)
+
+    def model_dir(self, relative: str) -> ModelDir:
+        """The folder of a stored model."""
+        return models.model_dir(self.lake.files, relative)
+
+    def publish(self, directory: ModelDir) -> None:
+        """Brings a model's local files to the lake."""
+        models.publish(self.lake.files, directory)
+
+    def note_input(self, name: str, fingerprint: str) -> None:
+        """Records an input that is no table."""
+        self.inputs[name] = fingerprint
+
+    def count_in(self, n_rows: int) -> None:
+        """Adds to the rows read."""
+        self.rows_in = (self.rows_in or 0) + n_rows
+
+    def count_quarantined(self, n_rows: int) -> None:
+        """Adds to the rows sent to quarantine."""
+        self.rows_quarantined += n_rows
+
+    def progress(self, text: str) -> None:
+        """Says how far the run is."""
+        report_progress(text)
+
+    def _own(self, table: Table) -> Table:
+        if table.writer != self.job:
+            raise ContractError(
+                f"{self.job}: found a write to {table.name}; expected its one writer, {table.writer}. "
+                "Write a table of the job's own."
+            )
+        return table
+
+    def _wrote(self, table: Table, written: Written) -> None:
+        self.outputs[table.name] = str(written.version)
+        self.rows_out += written.n_rows
+
+
+@contextmanager
+def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Iterator[Run]:
+    """Holds the job's locks, pins its inputs, makes its tables, and records how it ended.
+
+    Errors: LockedError where a run that lives writes the same tables for the same day.
+    """
+    lake = Lake(spark, conf.lake)
+    run_id = uuid.uuid4().hex[:16]
+    started_at = datetime.now(UTC)
+    clock_s = time.monotonic()
+    outputs = output_tables(job)
+    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s) as dead_runs:
+        lake.create(RUNS)
+        for table in outputs:
+            lake.create(table)
+        inputs = [table for table in input_tables(job) if table.writer != job]
+        pinned = {table.name: lake.version(table) for table in inputs}
+        run = Run(lake, job, as_of, run_id, pinned)
+        run.inputs = {name: str(version) for name, version in pinned.items()}
+        rows = [_killed_row(holder) for holder in dead_runs]
+        try:
+            yield run
+        except BaseException as error:
+            message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            rows.append(_row(run, conf, "failed", started_at, time.monotonic() - clock_s, message[:500]))
+            _write_rows(lake, rows)
+            raise
+        rows.append(_row(run, conf, "done", started_at, time.monotonic() - clock_s, None))
+        _write_rows(lake, rows)
+
+
+def _row(
+    run: Run, conf: JobConf, status: str, started_at: datetime, seconds: float, message: str | None
+) -> tuple[object, ...]:
+    return (
+        run.run_id,
+        run.job,
+        run.as_of,
+        status,
+        started_at,
+        round(seconds, 3),
+        config_hash(conf),
+        code_version(),
+        run.inputs,
+        run.outputs,
+        run.rows_in,
+        run.rows_out,
+        run.rows_quarantined,
+        message,
+    )
+
+
+def _killed_row(holder: Holder) -> tuple[object, ...]:
+    return (
+        holder.run_id,
+        holder.job,
+        date.fromisoformat(holder.as_of),
+        "killed",
+        datetime.fromtimestamp(holder.taken_at_s, UTC),
+        round(holder.beaten_at_s - holder.taken_at_s, 3),
+        "",
+        "",
+        {},
+        {},
+        None,
+        0,
+        0,
+        "Its process was gone while its lock was held.",
+    )
+
+
+def _write_rows(lake: Lake, rows: list[tuple[object, ...]]) -> None:
+    frame = lake.spark.createDataFrame(rows, schema_of(RUNS)).coalesce(1)
+    lake.append(frame, RUNS)
+
+
+def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
+    """The last finished run of each job for a day, as plain values by column of ops.runs."""
+    runs = lake.read(RUNS).where((F.col("as_of") == F.lit(as_of)) & (F.col("status") == "done"))
+    last: dict[str, dict[str, object]] = {}
+    for row in runs.orderBy("started_at", "run_id").collect():
+        last[row["job"]] = row.asDict()
+    return last
+
+
+__all__ = ["EVERY_JOB", "JobConf", "Run", "done_runs", "input_tables", "open_run", "output_tables"]

@@ -1,0 +1,195 @@
+"""Where the tables are, and how a frame gets in and out of them."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
+from pyspark.sql.types import StructType
+
+from ulm_spark.config.errors import ConfigError, ContractError
+from ulm_spark.contracts.table import Table
+from ulm_spark.lake.files import Files, open_files
+
+
+@dataclass(frozen=True)
+class LakeConf:
+    """Section ``lake``.
+
+    root: folder on any Hadoop path (file, hdfs, s3a, abfss); tables lie below it unless catalog
+    is set, models, locks and reports always. catalog: name of a catalog, or catalog and prefix;
+    tables are then ``catalog.layer.noun``. lock_expiry_s: seconds without a sign of life after
+    which another machine's run counts as dead.
+    """
+
+    root: str = ".ulm/lake"
+    catalog: str = ""
+    lock_expiry_s: int = 120
+
+    def __post_init__(self) -> None:
+        if not self.root:
+            raise ConfigError("lake.root: found nothing; expected a folder. Name one in the config.")
+        if self.lock_expiry_s < 4:
+            raise ConfigError(
+                f"lake.lock_expiry_s: found {self.lock_expiry_s}; expected at least 4 seconds. Raise it in the config."
+            )
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one write did: the table's version after it, and the rows it put there."""
+
+    version: int
+    n_rows: int
+
+
+class Lake:
+    """The tables of one installation."""
+
+    def __init__(self, spark: SparkSession, conf: LakeConf) -> None:
+        self.spark = spark
+        self.conf = conf
+        self.files: Files = open_files(spark, conf.root)
+
+    @property
+    def root(self) -> str:
+        """The lake's folder, absolute."""
+        return self.files.root
+
+    def path(self, table: Table) -> str:
+        """The folder of a table that is kept by path."""
+        return f"{self.root}/{table.layer}/{table.noun}"
+
+    def identifier(self, table: Table) -> str:
+        """The table as SQL names it."""
+        if self.conf.catalog:
+            return f"{self.conf.catalog}.{table.name}"
+        return f"delta.`{self.path(table)}`"
+
+    def exists(self, table: Table) -> bool:
+        """True where the table was ever written."""
+        if self.conf.catalog:
+            return self.spark.catalog.tableExists(self.identifier(table))
+        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+
+    def create(self, table: Table) -> None:
+        """Makes the table by its contract unless it is there."""
+        if self.exists(table):
+            return
+        if self.conf.catalog:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.conf.catalog}.{table.layer}")
+        self.spark.sql(table.create_ddl(self.identifier(table)))
+
+    def version(self, table: Table) -> int:
+        """The latest version, -1 where the table was never written."""
+        if not self.exists(table):
+            return -1
+        return int(self._last_commit(table)["version"])
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table, as of a version where one is given; empty where it was never written."""
+        if version == -1 or (version is None and not self.exists(table)):
+            return self.spark.createDataFrame([], schema_of(table))
+        if version is None:
+            return self.spark.table(self.identifier(table))
+        return self.spark.sql(f"SELECT * FROM {self.identifier(table)} VERSION AS OF {version}")
+
+    def is_empty(self, table: Table) -> bool:
+        """True where no data file is active."""
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").first()
+        return detail is not None and int(detail["numFiles"]) == 0
+
+    def append(self, frame: DataFrame, table: Table) -> Written:
+        """Adds rows. Not idempotent: for a caller that cleans up after a killed run itself."""
+        check_frame(frame, table)
+        writer = frame.write.format("delta").mode("append")
+        self._save(writer, table)
+        return self.last_written(table)
+
+    def replace_slice(self, frame: DataFrame, table: Table, condition: str) -> Written:
+        """Replaces the rows that meet the condition by the frame, whose rows must all meet it."""
+        check_frame(frame, table)
+        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        self._save(writer, table)
+        return self.last_written(table)
+
+    def merge(self, frame: DataFrame, table: Table, *, delete_missing: bool) -> Written:
+        """Upserts by key: inserts, updates rows that differ, and where asked deletes what the frame lacks."""
+        check_frame(frame, table)
+        if self.is_empty(table):
+            return self.append(frame, table)
+        target = DeltaTable.forName(self.spark, self.identifier(table))
+        on_key = " AND ".join(f"kept.`{name}` = fresh.`{name}`" for name in table.key)
+        merge = (
+            target.alias("kept")
+            .merge(frame.alias("fresh"), on_key)
+            .whenMatchedUpdateAll(condition=_differs(table))
+            .whenNotMatchedInsertAll()
+        )
+        if delete_missing:
+            merge = merge.whenNotMatchedBySourceDelete()
+        merge.execute()
+        return self.last_written(table)
+
+    def delete(self, table: Table, condition: str) -> None:
+        """Deletes the rows that meet the condition."""
+        self.spark.sql(f"DELETE FROM {self.identifier(table)} WHERE {condition}")
+
+    def last_written(self, table: Table) -> Written:
+        """What the last commit did."""
+        commit = self._last_commit(table)
+        return Written(int(commit["version"]), _rows_written(commit["operationMetrics"]))
+
+    def _last_commit(self, table: Table) -> Row:
+        row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
+        assert row is not None  # a Delta table has at least the commit that made it
+        return row
+
+    def _save(self, writer: DataFrameWriter, table: Table) -> None:
+        if self.conf.catalog:
+            writer.saveAsTable(self.identifier(table))
+        else:
+            writer.save(self.path(table))
+
+
+def schema_of(table: Table) -> StructType:
+    """The contract's columns as Spark's schema. Needs a running session."""
+    return cast(StructType, StructType.fromDDL(table.schema_ddl))
+
+
+def check_frame(frame: DataFrame, table: Table) -> None:
+    """Refuses a frame whose columns differ from the contract's in name, order or type."""
+    promised = [(f.name, f.dataType.simpleString()) for f in schema_of(table)]
+    found = [(f.name, f.dataType.simpleString()) for f in frame.schema]
+    if found == promised:
+        return
+    missing = [name for name, _ in promised if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in table.column_names]
+    retyped = [f"{n} is {t}" for (n, t), known in ((pair, dict(promised)) for pair in found) if known.get(n, t) != t]
+    findings = [
+        f"{label}: {', '.join(names)}"
+        for label, names in (("missing", missing), ("not in the contract", extra), ("other type", retyped))
+        if names
+    ]
+    raise ContractError(
+        f"{table.name}: found a frame that differs ({'; '.join(findings) or 'the order of columns'}); expected the "
+        f"columns of the contract. Select them with {table.noun.upper()}.column_names and cast."
+    )
+
+
+def _differs(table: Table) -> str:
+    comparisons = [
+        f"NOT (to_json(kept.`{c.name}`) <=> to_json(fresh.`{c.name}`))"
+        if c.type.startswith("MAP")
+        else f"NOT (kept.`{c.name}` <=> fresh.`{c.name}`)"
+        for c in table.columns
+        if c.name not in table.key
+    ]
+    return " OR ".join(comparisons) or "false"
+
+
+def _rows_written(metrics: object) -> int:
+    counts = dict(metrics) if isinstance(metrics, dict) else {}
+    if "numTargetRowsInserted" in counts:
+        return int(counts["numTargetRowsInserted"]) + int(counts.get("numTargetRowsUpdated", 0))
+    return int(counts.get("numOutputRows", 0))

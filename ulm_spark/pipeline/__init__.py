@@ -1,0 +1,1 @@
+"""In which order do the jobs run, and what runs them?"""

@@ -1,0 +1,58 @@
+"""SQL over the lake's tables, as CSV."""
+
+import csv
+import re
+from datetime import date, datetime
+from typing import TextIO
+
+from pyspark.sql import DataFrame
+
+from ulm_spark.config.errors import ConfigError
+from ulm_spark.contracts.table import Table
+from ulm_spark.contracts.tables import BY_NAME, TABLES
+from ulm_spark.lake.store import Lake
+
+
+def find_table(name: str) -> Table:
+    """The table of that name. Errors: ConfigError, naming the tables there are."""
+    if name not in BY_NAME:
+        raise ConfigError(f"found no table {name}; expected one of {', '.join(BY_NAME)}. Correct the name.")
+    return BY_NAME[name]
+
+
+def query(lake: Lake, text: str) -> DataFrame:
+    """The result of a query that names tables as the contracts do (``silver.sessions``)."""
+    if not lake.conf.catalog:
+        _register(lake, text)
+        return lake.spark.sql(text)
+    for table in TABLES:
+        text = re.sub(rf"(?<![\w.]){re.escape(table.name)}\b", lake.identifier(table), text)
+    return lake.spark.sql(text)
+
+
+def write_csv(frame: DataFrame, stream: TextIO) -> None:
+    """A header and one line a row; null is empty, instants are ISO 8601 in UTC."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(frame.columns)
+    for row in frame.toLocalIterator():
+        writer.writerow([_text(value) for value in row])
+
+
+def _register(lake: Lake, text: str) -> None:
+    """Gives each table that the query names its name in this session's own catalog."""
+    for table in TABLES:
+        if re.search(rf"(?<![\w.]){re.escape(table.name)}\b", text, re.IGNORECASE):
+            lake.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")
+            if not lake.exists(table):
+                raise ConfigError(
+                    f"{table.name}: found no such table in {lake.root}; expected one that was written. "
+                    f"Run {table.writer} first."
+                )
+            lake.spark.sql(f"DROP TABLE IF EXISTS {table.name}")
+            lake.spark.sql(f"CREATE TABLE {table.name} USING DELTA LOCATION '{lake.path(table)}'")
+
+
+def _text(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat() + ("" if value.tzinfo else "Z")
+    return value.isoformat() if isinstance(value, date) else value

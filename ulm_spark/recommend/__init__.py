@@ -1,0 +1,1 @@
+"""Which items should a user see, and how well are they chosen?"""

@@ -1,0 +1,1 @@
+"""What do the gold tables say, as HTML pages?"""

@@ -1,0 +1,1 @@
+"""Which sessions, orders and behaviour sequences do the events form?"""

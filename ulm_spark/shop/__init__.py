@@ -1,0 +1,1 @@
+"""What would a shop with known, planted truth have recorded?"""

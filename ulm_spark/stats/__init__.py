@@ -1,0 +1,1 @@
+"""Which arithmetic is worth auditing: likelihoods, test statistics, ranking metrics?"""

@@ -1,0 +1,1 @@
+"""Who is each user as of a day: features, persona, stage, segment, value, relations?"""
