@@ -16,11 +16,11 @@ from pyspark.sql.types import (
     LongType,
     MapType,
     StringType,
-    StructType,
     TimestampType,
 )
 
 from ulm_spark.contracts.table import Table
+from ulm_spark.lake.literal import frame_of, parse_schema, schema_of
 
 _NEUTRAL: tuple[tuple[type[DataType], object], ...] = (
     (StringType, ""),
@@ -43,14 +43,14 @@ def utc(text: str) -> datetime:
 
 def rows_of(spark: SparkSession, table: Table | str, rows: Sequence[Mapping[str, object]]) -> DataFrame:
     """A frame with the table's schema (or a DDL string's): absent columns are null, or neutral where null is barred."""
-    schema = StructType.fromDDL(table if isinstance(table, str) else table.schema_ddl)
+    schema = schema_of(table) if isinstance(table, Table) else parse_schema(table)
     names = set(schema.fieldNames())
     for row in rows:
         unknown = sorted(set(row) - names)
         if unknown:
             raise ValueError(f"no such column: {', '.join(unknown)}")
     values = [tuple(_value(row, f.name, f.dataType, f.nullable) for f in schema) for row in rows]
-    return spark.createDataFrame(values, schema)
+    return frame_of(spark, table, values)
 
 
 def _value(row: Mapping[str, object], name: str, data_type: DataType, nullable: bool) -> object:

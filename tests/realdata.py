@@ -9,7 +9,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 
 
 def data_folder(name: str) -> Path:
-    """The folder of a data set: below $ULM_DATA, else below shared/data beside the project. Skips where it is absent."""
+    """The folder of a data set, below $ULM_DATA or shared/data beside the project; skips where it is absent."""
     root = Path(os.environ.get("ULM_DATA", _PROJECT.parent / "shared" / "data"))
     folder = root / name
     if not folder.is_dir():

@@ -25,7 +25,7 @@ LINEAGE = (
 
 RAW_EVENTS = Table(
     name="bronze.raw_events",
-    grain="One row per row of a source file, as received; header lines are no rows.",
+    grain="One row per row of a source file, as received; header lines and blank lines are no rows.",
     key=("batch_id", "source_file", "source_line"),
     columns=(
         *LINEAGE,

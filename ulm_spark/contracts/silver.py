@@ -80,6 +80,7 @@ EVENTS = Table(
         "evaluate_models",
         "train_als",
         "recommend_items",
+        "recommend_next_items",
     ),
 )
 

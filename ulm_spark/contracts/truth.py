@@ -153,8 +153,10 @@ ANOMALIES = Table(
         Column(
             "kind",
             "STRING",
-            "On the event's own line: late, out_of_order. An extra line that repeats it: duplicate, resent. An extra line that "
-            "no reader should keep: broken_json, missing_event_at, missing_event_type, impossible_date, negative_price, "
+            "On the event's own line: late, out_of_order. An extra line that repeats it: duplicate, resent. An "
+            "extra line that "
+            "no reader should keep: broken_json, missing_event_at, missing_event_type, impossible_date, "
+            "negative_price, "
             "wrong_type, not_utf8",
         ),
         Column("event_id", "STRING", "The event in truth.events"),

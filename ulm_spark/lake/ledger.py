@@ -18,10 +18,11 @@ from ulm_spark.contracts.table import Table
 from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake import models
 from ulm_spark.lake.fingerprint import code_version, config_hash
+from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.lock import Holder, held_locks
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
-from ulm_spark.lake.store import Lake, LakeConf, Written, schema_of
+from ulm_spark.lake.store import Lake, LakeConf, Written
 
 _LOG = logging.getLogger("ulm")
 
@@ -214,8 +215,7 @@ def _killed_row(holder: Holder) -> tuple[object, ...]:
 
 
 def _write_rows(lake: Lake, rows: list[tuple[object, ...]]) -> None:
-    frame = lake.spark.createDataFrame(rows, schema_of(RUNS)).coalesce(1)
-    lake.append(frame, RUNS)
+    lake.append(frame_of(lake.spark, RUNS, rows), RUNS)
 
 
 def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:

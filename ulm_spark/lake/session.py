@@ -1,6 +1,8 @@
 """The Spark session: Delta on, UTC, and whatever the cluster or the config file says."""
 
+import logging
 import os
+import sys
 import tempfile
 from dataclasses import dataclass, field
 
@@ -27,11 +29,17 @@ class SparkSettings:
 
 def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
     """The running session, or a new one with Delta's extensions."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        # Workers are started by name; without this they would be another Python than the driver's.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name)
     for key, value in {**_scratch_folders(), **_open_settings(spark_settings.settings), **REQUIRED}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        # PySpark logs each error it raises as one line of JSON with the whole stack; ours are caught and said in words.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return session
 
 

@@ -1,15 +1,14 @@
 """Where the tables are, and how a frame gets in and out of them."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
-from pyspark.sql.types import StructType
 
 from ulm_spark.config.errors import ConfigError, ContractError
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.files import Files, open_files
+from ulm_spark.lake.literal import frame_of, schema_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Lake:
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table, as of a version where one is given; empty where it was never written."""
         if version == -1 or (version is None and not self.exists(table)):
-            return self.spark.createDataFrame([], schema_of(table))
+            return frame_of(self.spark, table, [])
         if version is None:
             return self.spark.table(self.identifier(table))
         return self.spark.sql(f"SELECT * FROM {self.identifier(table)} VERSION AS OF {version}")
@@ -150,11 +149,6 @@ class Lake:
             writer.saveAsTable(self.identifier(table))
         else:
             writer.save(self.path(table))
-
-
-def schema_of(table: Table) -> StructType:
-    """The contract's columns as Spark's schema. Needs a running session."""
-    return cast(StructType, StructType.fromDDL(table.schema_ddl))
 
 
 def check_frame(frame: DataFrame, table: Table) -> None:

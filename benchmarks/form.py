@@ -1,0 +1,70 @@
+"""The form that every benchmark shares: progress, a table, and one JSON object as the last line."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One bar: the value measured, the goal in words, and whether it was met."""
+
+    name: str
+    value: float
+    goal: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a benchmark found. rows are printed as a table under the header; figures are for machines."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    figures: dict[str, float]
+    goals: tuple[Goal, ...] = ()
+
+
+def progress(text: str) -> None:
+    """Says on stderr how far the benchmark is."""
+    print(f"... {text}", file=sys.stderr, flush=True)
+
+
+def at_most(name: str, value: float, bar: float) -> Goal:
+    """A goal that is met at or below the bar."""
+    return Goal(name, round(value, 4), f"at most {bar:g}", value <= bar)
+
+
+def at_least(name: str, value: float, bar: float) -> Goal:
+    """A goal that is met at or above the bar."""
+    return Goal(name, round(value, 4), f"at least {bar:g}", value >= bar)
+
+
+def main(description: str, measure: Callable[[bool], Result], argv: Sequence[str] | None = None) -> int:
+    """Reads --quick, measures, prints; 0 when it ran, whether or not the goals were met."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="a smaller input, to see that it works")
+    result = measure(parser.parse_args(argv).quick)
+    console = Console(width=140)
+    for title, header, rows in (
+        (result.name, result.header, result.rows),
+        ("goals", ("goal", "value", "bar", "met"), _goal_rows(result.goals)),
+    ):
+        if rows:
+            table = Table(*header, title=title)
+            for row in rows:
+                table.add_row(*row)
+            console.print(table)
+    goals = [asdict(goal) for goal in result.goals]
+    print(json.dumps({"name": result.name, "figures": result.figures, "goals": goals}, sort_keys=True))
+    return 0
+
+
+def _goal_rows(goals: Sequence[Goal]) -> tuple[tuple[str, ...], ...]:
+    return tuple((goal.name, f"{goal.value:g}", goal.goal, "yes" if goal.met else "no") for goal in goals)

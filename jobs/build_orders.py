@@ -1,0 +1,50 @@
+"""List what was bought and returned, net returns against purchases, and sum lines up to orders.
+
+Reads silver.events, all that the lake knows. Writes silver.order_lines and, from it, silver.orders:
+both are made equal to what the events say, so a re-run changes nothing, and a late purchase or return
+restates the lines and orders that it touches. Readers as of a day filter by lined_at and ordered_at,
+and leave the columns that look ahead alone.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.config.shop import ShopConf
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS
+from ulm_spark.lake.job import run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.session import SparkSettings
+from ulm_spark.lake.store import LakeConf
+from ulm_spark.sessions.order_lines import list_order_lines
+from ulm_spark.sessions.orders import summarise_orders
+
+JOB = "build_orders"
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What the job reads from the config file."""
+
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Restate silver.order_lines from all events, then silver.orders from the lines written."""
+    with open_run(spark, conf, JOB, as_of) as ledger:
+        events = ledger.read(EVENTS)
+        ledger.restate(list_order_lines(events, conf.shop.zone, conf.shop.currency), ORDER_LINES)
+        ledger.restate(summarise_orders(ledger.read(ORDER_LINES)), ORDERS)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Number the items and line up what each user last touched, for models of the next item.
+
+Reads silver.events up to the end of as_of. Writes that day's slices of silver.item_vocabulary and
+silver.sequences; a re-run replaces them by the same rows in the same files.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from ulm_spark.config.shop import ShopConf
+from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.lake.job import run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.session import SparkSettings
+from ulm_spark.lake.store import LakeConf
+from ulm_spark.sessions.sequences import SequenceRules, build_sequences
+from ulm_spark.sessions.vocabulary import number_items
+
+JOB = "build_sequences"
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What the job reads from the config file."""
+
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
+    sequences: SequenceRules = field(default_factory=SequenceRules)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Replace the day's vocabulary, then the day's sequences in its numbers."""
+    rules, zone = conf.sequences, conf.shop.zone
+    with open_run(spark, conf, JOB, as_of) as ledger:
+        events = ledger.read(EVENTS)
+        ledger.replace(number_items(events, rules.event_types, rules.min_item_events, as_of, zone), ITEM_VOCABULARY)
+        vocabulary = ledger.read(ITEM_VOCABULARY).where(F.col("as_of") == F.lit(as_of))
+        ledger.replace(build_sequences(events, vocabulary, rules, as_of, zone), SEQUENCES)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

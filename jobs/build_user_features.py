@@ -1,0 +1,50 @@
+"""Describe every user as of a day: recency, frequency, money, visits, tastes.
+
+Reads silver.events, silver.sessions and silver.order_lines; writes the day's slice of
+gold.user_features. A re-run replaces the slice of its day and no other; it differs only where the
+lake has learned of late events.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.config.shop import ShopConf
+from ulm_spark.contracts.gold import USER_FEATURES
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, SESSIONS
+from ulm_spark.lake.job import run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.session import SparkSettings
+from ulm_spark.lake.store import LakeConf
+from ulm_spark.users.features import build_features
+
+JOB = "build_user_features"
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What the job reads from the config file."""
+
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Replace the day's slice of gold.user_features."""
+    with open_run(spark, conf, JOB, as_of) as ledger:
+        features = build_features(
+            ledger.read(EVENTS), ledger.read(SESSIONS), ledger.read(ORDER_LINES), as_of, conf.shop.zone
+        )
+        ledger.replace(features, USER_FEATURES)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Bring a source's new files into the lake.
+
+Reads the files of section source as its adapter in conf/sources describes them. Writes every row
+to bronze.raw_events and then to silver.events or, with the reason, to bronze.quarantine: raw =
+kept + quarantined, to the row, or the batch is taken back. ops.ingested_files is written last: a
+run that was killed before it is begun again, and a run without new files changes nothing.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.config.shop import ShopConf
+from ulm_spark.events.adapter import adapter_fingerprint, load_adapter
+from ulm_spark.events.batch import SourceConf
+from ulm_spark.events.failures import explained_failures
+from ulm_spark.events.intake import open_intake, take_back_unfinished, take_in
+from ulm_spark.lake.job import run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.session import SparkSettings
+from ulm_spark.lake.store import LakeConf
+
+JOB = "ingest_events"
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What the job reads from the config file."""
+
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
+    source: SourceConf = field(default_factory=SourceConf)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Bring the source's new files into the lake, all of them or none."""
+    adapter = load_adapter(conf.source.adapter)
+    with open_run(spark, conf, JOB, as_of) as ledger, explained_failures(adapter):
+        ledger.note_input(f"adapter {adapter.name}", adapter_fingerprint(adapter))
+        take_back_unfinished(ledger)
+        intake = open_intake(spark, conf.source, adapter, ledger)
+        if intake is None:
+            ledger.progress("no new file")
+            return
+        ledger.note_input(f"source {adapter.name}", intake.batch.batch_id)
+        ledger.progress(f"{len(intake.batch.files)} new files")
+        take_in(spark, ledger, intake, conf.shop.zone, conf.shop.currency)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

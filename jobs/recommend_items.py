@@ -1,0 +1,61 @@
+"""List the best items for every user: by ALS, and by popularity as the baseline.
+
+Reads silver.events up to the end of as_of and ops.als_models of as_of. Writes gold.item_recommendations,
+the slice of as_of: both lists for every user with factors; empty without a model. A re-run replaces it."""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.config.shop import ShopConf
+from ulm_spark.contracts.gold import ITEM_RECOMMENDATIONS
+from ulm_spark.contracts.ops import ALS_MODELS
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.lake.job import run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.session import SparkSettings
+from ulm_spark.lake.store import LakeConf
+from ulm_spark.recommend.als import AlsConf
+from ulm_spark.recommend.interactions import bought_items
+from ulm_spark.recommend.popularity import rank_popular
+from ulm_spark.recommend.rank import ItemMatrix, recommend_both
+
+JOB = "recommend_items"
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What the job reads from the config file."""
+
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
+    als: AlsConf = field(default_factory=AlsConf)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Replace the day's lists of both models."""
+    with open_run(spark, conf, JOB, as_of) as ledger:
+        events, zone = ledger.read(EVENTS), conf.shop.zone
+        model = ledger.read(ALS_MODELS).where(f"as_of = DATE'{as_of}'").first()
+        lists = frame_of(spark, ITEM_RECOMMENDATIONS, [])
+        if model is not None:
+            path = f"{ledger.lake.root}/{model['path']}"
+            users, factors = spark.read.parquet(f"{path}/users"), spark.read.parquet(f"{path}/items")
+            popular = rank_popular(events, as_of, zone, conf.als.popularity_days)
+            seen = bought_items(events, as_of, zone) if conf.als.exclude_seen else None
+            items = (ItemMatrix.of_factors(factors.toPandas()), ItemMatrix.of_scores(popular.toPandas()))
+            lists = recommend_both(users, seen, *items, as_of, conf.als.top_n)
+        ledger.replace(lists, ITEM_RECOMMENDATIONS)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

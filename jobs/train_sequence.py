@@ -1,0 +1,51 @@
+"""Train the network that names the next item: Petastorm feeds Keras, Horovod joins the ranks.
+
+Pins the rows of silver.sequences and silver.item_vocabulary of as_of, to the file, and trains on just those,
+launched as section training says. Saves the network in the model folder and writes ops.sequence_models, empty
+where the day has no sequence. A run that was killed goes on after its last whole epoch when it is run again,
+and ends with the weights of an undisturbed one; a re-run trains anew to the same weights, up to rounding.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.config.shop import ShopConf
+from ulm_spark.contracts.ops import SEQUENCE_MODELS
+from ulm_spark.lake.job import run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.session import SparkSettings
+from ulm_spark.lake.store import LakeConf
+from ulm_spark.pipeline.train_sequences import train_on_day
+from ulm_spark.sequence.conf import TrainingConf
+
+JOB = "train_sequence"
+
+
+@dataclass(frozen=True)
+class Conf:
+    """What the job reads from the config file."""
+
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
+    training: TrainingConf = field(default_factory=TrainingConf)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Train on the day's snapshot, save, and register the model."""
+    with open_run(spark, conf, JOB, as_of) as ledger:
+        models = train_on_day(ledger, conf.training, conf.shop.zone)
+        ledger.replace(frame_of(spark, SEQUENCE_MODELS, models), SEQUENCE_MODELS)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

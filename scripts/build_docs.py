@@ -1,0 +1,250 @@
+"""Writes docs/tables and docs/jobs, one page per table and per job, from the contracts and the jobs' own words.
+
+    python scripts/build_docs.py            writes the pages that differ and removes those of what is gone
+    python scripts/build_docs.py --check    writes nothing; names stale pages and ends with 1 where there are any
+
+Jobs are read as text, never imported, so that no Spark is needed.
+"""
+
+import argparse
+import ast
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ulm_spark.contracts.ops import EVERY_JOB  # noqa: E402
+from ulm_spark.contracts.table import LAYERS, Table  # noqa: E402
+from ulm_spark.contracts.tables import TABLES  # noqa: E402
+
+GENERATED = "<!-- Written by scripts/build_docs.py. Change the contract or the docstring, then run it. -->"
+LAYER_WORDS = {
+    "bronze": "what arrived, to the row",
+    "silver": "clean facts",
+    "gold": "what is known, scored and recommended as of a day",
+    "ops": "runs, models, reports",
+    "truth": "what the synthetic shop planted; no job reads it, only tests and benchmarks do",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the config file that a job reads; settings are (name, type, default)."""
+
+    name: str
+    where: str
+    words: str
+    settings: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job's file says of itself."""
+
+    name: str
+    words: str
+    sections: tuple[Section, ...]
+
+
+def _class_of(tree: ast.Module, name: str) -> ast.ClassDef | None:
+    return next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), None)
+
+
+def _fields_of(found: ast.ClassDef) -> list[ast.AnnAssign]:
+    return [node for node in found.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+
+
+def _default_of(node: ast.AnnAssign) -> str:
+    """A field's default as written; of ``field(default_factory=x)`` what the factory makes, ``x()``."""
+    if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "field":
+        made = [word.value for word in node.value.keywords if word.arg == "default_factory"]
+        return f"{ast.unparse(made[0])}()" if made else ""
+    return ast.unparse(node.value) if node.value else ""
+
+
+def _section_of(root: Path, name: str, kind: str, imported: dict[str, str]) -> Section:
+    module = imported.get(kind, "")
+    path = root / (module.replace(".", "/") + ".py")
+    found = _class_of(ast.parse(path.read_text(encoding="utf-8")), kind) if module and path.exists() else None
+    if found is None:
+        return Section(name, kind, "", ())
+    settings = tuple(
+        (ast.unparse(node.target), ast.unparse(node.annotation), _default_of(node)) for node in _fields_of(found)
+    )
+    return Section(name, f"{module}.{kind}", ast.get_docstring(found) or "", settings)
+
+
+def read_job(root: Path, path: Path) -> Job:
+    """A job's docstring and the sections of its Conf, from its text."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name: node.module
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    conf = _class_of(tree, "Conf")
+    sections = tuple(
+        _section_of(root, ast.unparse(node.target), ast.unparse(node.annotation), imported)
+        for node in (_fields_of(conf) if conf else [])
+    )
+    return Job(path.stem, ast.get_docstring(tree) or "", sections)
+
+
+def read_jobs(root: Path) -> list[Job]:
+    """Every job, by name."""
+    return [read_job(root, path) for path in sorted((root / "jobs").glob("*.py")) if path.name != "__init__.py"]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _grid(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    return [*lines, *(f"| {' | '.join(_cell(text) for text in row)} |" for row in rows)]
+
+
+def _job_link(name: str, jobs: set[str], folder: str) -> str:
+    return f"[{name}]({folder}{name}.md)" if name in jobs else name
+
+
+def _table_links(tables: list[Table]) -> str:
+    return ", ".join(f"[{table.name}](../tables/{table.name}.md)" for table in tables) or "no table"
+
+
+def table_page(table: Table, jobs: set[str]) -> str:
+    """The page of one table."""
+    readers = ", ".join(_job_link(name, jobs, "../jobs/") for name in table.readers)
+    facts = [
+        ("Layer", f"{table.layer}: {LAYER_WORDS[table.layer]}"),
+        ("Key", ", ".join(table.key)),
+        ("Written by", _job_link(table.writer, jobs, "../jobs/")),
+        ("Read by", readers or "no job"),
+    ]
+    if table.partition_by:
+        facts.append(("Partitioned by", ", ".join(table.partition_by)))
+    if table.cluster_by:
+        facts.append(("Clustered by", ", ".join(table.cluster_by)))
+    facts += [("Kept", f"{table.retention_days} days")] if table.retention_days is not None else []
+    facts += [("Delta property", f"`{key}` = `{value}`") for key, value in table.properties]
+    columns = [(f"`{c.name}`", f"`{c.type}`", "yes" if c.nullable else "", c.unit, c.meaning) for c in table.columns]
+    return "\n".join(
+        [
+            GENERATED,
+            f"# {table.name}",
+            "",
+            table.grain,
+            "",
+            *_grid(("", ""), facts),
+            "",
+            "## Columns",
+            "",
+            *_grid(("Column", "Type", "Null", "Unit", "Meaning"), columns),
+            "",
+        ]
+    )
+
+
+def _section_lines(section: Section) -> list[str]:
+    lines = ["", f"### `{section.name}`", "", f"`{section.where}`"]
+    if section.words:
+        lines += ["", section.words]
+    if section.settings:
+        rows = [
+            (f"`{name}`", f"`{kind}`", f"`{value}`" if value else "required") for name, kind, value in section.settings
+        ]
+        lines += ["", *_grid(("Setting", "Type", "Default"), rows)]
+    return lines
+
+
+def job_page(job: Job, tables: tuple[Table, ...]) -> str:
+    """The page of one job."""
+    reads = [table for table in tables if job.name in table.readers]
+    writes = [table for table in tables if table.writer == job.name]
+    lines = [GENERATED, f"# {job.name}", "", job.words, ""]
+    lines += _grid(("", ""), [("Reads", _table_links(reads)), ("Writes", _table_links(writes))])
+    lines += ["", "Every run adds its row to [ops.runs](../tables/ops.runs.md).", "", "## Running it alone", "", "```"]
+    lines += [f"spark-submit jobs/{job.name}.py --config conf/demo.yaml --as-of YYYY-MM-DD", "```"]
+    if job.sections:
+        lines += ["", "## Settings", "", "Sections of the config file that the job reads."]
+        for section in job.sections:
+            lines += _section_lines(section)
+    return "\n".join([*lines, ""])
+
+
+def table_index(tables: tuple[Table, ...], jobs: set[str]) -> str:
+    """The list of tables, by layer, in data-flow order."""
+    lines = [GENERATED, "# Tables", "", f"{len(tables)} Delta tables, in the order in which data flows."]
+    for layer in [name for name in LAYERS if any(table.layer == name for table in tables)]:
+        rows = [
+            (f"[{table.name}]({table.name}.md)", table.grain, _job_link(table.writer, jobs, "../jobs/"))
+            for table in tables
+            if table.layer == layer
+        ]
+        lines += ["", f"## {layer.capitalize()}: {LAYER_WORDS[layer]}", ""]
+        lines += _grid(("Table", "Grain", "Written by"), rows)
+    return "\n".join([*lines, ""])
+
+
+def job_index(jobs: list[Job]) -> str:
+    """The list of jobs, by name."""
+    words = "Each can be submitted alone; `ulm run` runs them in the order of their tables."
+    lines = [GENERATED, "# Jobs", "", words, ""]
+    rows = [(f"[{job.name}]({job.name}.md)", job.words.split("\n\n")[0]) for job in jobs]
+    return "\n".join([*lines, *_grid(("Job", "What it does"), rows), ""])
+
+
+def build_pages(root: Path, tables: tuple[Table, ...]) -> dict[str, str]:
+    """Every generated page by its path below docs/."""
+    jobs = read_jobs(root)
+    names = {job.name for job in jobs}
+    unknown = sorted({t.writer for t in tables} - names - {EVERY_JOB})
+    if unknown:
+        print(f"build_docs: no file jobs/NAME.py yet for {', '.join(unknown)}", file=sys.stderr)
+    pages = {f"tables/{table.name}.md": table_page(table, names) for table in tables}
+    pages |= {f"jobs/{job.name}.md": job_page(job, tables) for job in jobs}
+    return pages | {"tables/README.md": table_index(tables, names), "jobs/README.md": job_index(jobs)}
+
+
+def stale_pages(docs: Path, pages: dict[str, str]) -> list[str]:
+    """Pages that are absent, that differ, or that nothing stands behind any more."""
+    there = {str(path.relative_to(docs)) for folder in ("tables", "jobs") for path in (docs / folder).glob("*.md")}
+    differ = {name for name, text in pages.items() if name in there and (docs / name).read_text("utf-8") != text}
+    return sorted(differ | (set(pages) ^ there))
+
+
+def write_pages(docs: Path, pages: dict[str, str]) -> list[str]:
+    """Makes the pages current; gives the names of those that were not."""
+    stale = stale_pages(docs, pages)
+    for name in stale:
+        if name in pages:
+            (docs / name).parent.mkdir(parents=True, exist_ok=True)
+            (docs / name).write_text(pages[name], encoding="utf-8")
+        else:
+            (docs / name).unlink()
+    return stale
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Write docs/tables and docs/jobs from contracts and docstrings.")
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 where a page is stale")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of the pages (default: docs)")
+    options = parser.parse_args(argv)
+    pages = build_pages(ROOT, TABLES)
+    if not options.check:
+        for name in write_pages(options.docs, pages):
+            print(options.docs / name)
+        return 0
+    stale = stale_pages(options.docs, pages)
+    for name in stale:
+        print(f"docs/{name}: not what the contracts and docstrings say; run scripts/build_docs.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# What is too slow for every commit: the slow tests and every benchmark, one after the other.
+# Results go to .ulm/nightly, one text file each; the last line of a benchmark's file is its JSON.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+scripts/setup.sh
+mkdir -p .ulm/nightly
+status=0
+echo "nightly: slow tests"
+.venv/bin/python -m pytest -m slow || status=$?
+# Nothing to run is no failure: pytest says so with 5.
+((status == 0 || status == 5)) || exit "$status"
+for file in benchmarks/*.py; do
+  name=$(basename "$file" .py)
+  case $name in __init__ | form) continue ;; esac
+  echo "nightly: benchmark $name"
+  .venv/bin/python -m "benchmarks.$name" | tee ".ulm/nightly/$name.txt"
+done

@@ -1,0 +1,29 @@
+"""Configurations small enough for tests that run whole jobs."""
+
+from pathlib import Path
+
+import yaml
+
+from tests.session import SETTINGS
+
+
+def write_config(path: Path, sections: dict[str, dict[str, object]]) -> Path:
+    """A config file with the tests' Spark settings and these sections."""
+    path.write_text(yaml.safe_dump({"spark": {"settings": SETTINGS}, **sections}), encoding="utf-8")
+    return path
+
+
+def small_shop_config(folder: Path) -> Path:
+    """The synthetic shop with 250 shoppers over 180 days, and models that train in seconds."""
+    return write_config(
+        folder / "small_shop.yaml",
+        {
+            "lake": {"root": str(folder / "lake")},
+            "shop": {"zone": "Europe/Berlin"},
+            "simulation": {"landing": str(folder / "landing"), "n_users": 250, "n_items": 60, "n_days": 180},
+            "source": {"path": str(folder / "landing")},
+            "segments": {"k_min": 2, "k_max": 3},
+            "churn": {"n_label_days": 2, "max_iter": 3},
+            "training": {"dim": 16, "max_epochs": 1, "n_ranks": 2},
+        },
+    )

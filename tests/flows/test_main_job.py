@@ -1,0 +1,109 @@
+"""The whole main job on a small synthetic shop: contracts hold, planted truth is found, a second run is idle."""
+
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from jobs import simulate_shop
+from tests.flows.settings import small_shop_config
+from ulm_spark.config.load import load
+from ulm_spark.contracts.table import Table
+from ulm_spark.contracts.tables import BY_NAME, TABLES
+from ulm_spark.lake.store import Lake
+from ulm_spark.pipeline.display import Display
+from ulm_spark.pipeline.graph import job_names
+from ulm_spark.pipeline.runner import plan, run_jobs
+
+pytestmark = pytest.mark.flow
+
+
+class Shop:
+    """A lake after ``ulm simulate`` and ``ulm run``, and what the runs said."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.config = small_shop_config(folder)
+        simulated = load(self.config, simulate_shop.Conf)
+        self.as_of = simulated.simulation.ends_on - timedelta(days=30)
+        simulate_shop.run(spark, simulated, simulated.simulation.ends_on)
+        self.lake = Lake(spark, simulated.lake)
+        self.first = self.run()
+
+    def run(self) -> str:
+        console = Console(record=True, width=160, file=io.StringIO())
+        jobs = plan(job_names(), self.config, ())
+        run_jobs(self.lake, jobs, self.as_of, Display(len(jobs), console))
+        return console.export_text()
+
+    def read(self, name: str) -> DataFrame:
+        return self.lake.read(BY_NAME[name])
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return Shop(spark, tmp_path_factory.mktemp("shop"))
+
+
+def test_every_job_ran(shop: Shop) -> None:
+    assert [job for job in job_names() if f"{job}: done in" not in shop.first] == []
+
+
+def test_a_second_run_with_nothing_new_does_nothing(shop: Shop) -> None:
+    said = shop.run()
+    assert [job for job in job_names() if f"{job}: already done" not in said] == []
+
+
+def test_every_row_received_is_kept_or_quarantined(shop: Shop) -> None:
+    raw, kept, quarantined = (shop.read(n).count() for n in ("bronze.raw_events", "silver.events", "bronze.quarantine"))
+    assert raw == kept + quarantined
+    assert 0 < quarantined < kept
+
+
+@pytest.mark.parametrize("table", [t for t in TABLES if t.name != "ops.runs"], ids=lambda table: table.name)
+def test_every_tables_key_is_unique_and_the_table_is_not_empty(shop: Shop, table: Table) -> None:
+    frame = shop.lake.read(table)
+    counts = frame.agg(F.count(F.lit(1)), F.countDistinct(F.struct(*table.key))).first()
+    assert counts is not None
+    assert counts[0] == counts[1]
+    assert counts[0] > 0
+
+
+def test_sessions_equal_the_planted_ones_where_gaps_are_unambiguous(shop: Shop) -> None:
+    planted = shop.read("truth.events").select("event_id", F.col("session_id").alias("planted"), "is_ambiguous")
+    found = (
+        shop.read("silver.events")
+        .join(shop.read("silver.sessions").select("user_id", "session_id", "started_at", "ended_at"), "user_id")
+        .where(F.col("event_at").between(F.col("started_at"), F.col("ended_at")))
+        .select("event_id", "user_id", "session_id")
+    )
+    users = found.join(planted, "event_id")
+    clear = users.groupBy("user_id").agg(F.max("is_ambiguous").alias("is_ambiguous")).where(~F.col("is_ambiguous"))
+    clear_events = users.join(clear.select("user_id"), "user_id", "left_semi")
+    per_found = clear_events.groupBy("session_id").agg(F.countDistinct("planted").alias("n"))
+    per_planted = clear_events.groupBy("planted").agg(F.countDistinct("session_id").alias("n"))
+    assert clear_events.count() > 1000
+    assert per_found.where("n > 1").count() == 0
+    assert per_planted.where("n > 1").count() == 0
+
+
+def test_nothing_scored_or_recommended_knows_the_future(shop: Shop) -> None:
+    as_of = F.lit(shop.as_of)
+    late = shop.read("silver.products").where(F.to_date("first_seen_at") > as_of).select("product_id")
+    for name in ("gold.item_recommendations", "gold.next_item_recommendations"):
+        assert shop.read(name).join(late, "product_id", "left_semi").count() == 0
+
+
+def test_the_models_are_measured_on_what_came_after(shop: Shop) -> None:
+    measured = {(row["task"], row["model"]) for row in shop.read("gold.model_quality").collect()}
+    assert {("items", "als"), ("items", "sequence"), ("items", "popularity")} <= measured
+
+
+def test_the_report_is_one_file(shop: Shop) -> None:
+    row = shop.read("ops.reports").first()
+    assert row is not None
+    page = Path(shop.lake.root) / row["path"]
+    assert page.stat().st_size == row["size_bytes"] > 100_000

@@ -1,0 +1,97 @@
+"""What no file of a room may do, read from the source."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+TRANSFORM_ROOMS = ("events", "sessions", "users", "predict", "recommend", "shop")
+# Reading, writing, acting, caching and clocks belong to lake, jobs and pipeline.
+FORBIDDEN = {
+    "collect",
+    "toPandas",
+    "toLocalIterator",
+    "show",
+    "write",
+    "writeStream",
+    "cache",
+    "persist",
+    "udf",
+    "current_timestamp",
+    "current_date",
+    "now",
+    "today",
+    "SparkSession",
+}
+# Functions that may compute: a fit does by its nature, a scan of source files looks at the files.
+MAY_COMPUTE = {"fit_", "choose_", "measure_", "peek_", "list_"}
+
+
+def sources(*rooms: str) -> list[Path]:
+    return [path for room in rooms for path in sorted((ROOT / "ulm_spark" / room).rglob("*.py"))]
+
+
+def forbidden_names(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    exempt: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.lstrip("_").startswith(tuple(MAY_COMPUTE)):
+            exempt.update(id(inner) for inner in ast.walk(node))
+    for node in ast.walk(tree):
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if name in FORBIDDEN and id(node) not in exempt:
+            yield f"{path.relative_to(ROOT)}:{node.lineno} {name}"
+
+
+@pytest.mark.parametrize("room", TRANSFORM_ROOMS)
+def test_a_room_neither_reads_nor_writes_nor_acts(room: str) -> None:
+    assert [finding for path in sources(room) for finding in forbidden_names(path)] == []
+
+
+def test_the_guard_sees_what_it_forbids(tmp_path: Path) -> None:
+    wrong = ROOT / "ulm_spark" / "sessions" / "sessionize.py"
+    planted = tmp_path / "planted.py"
+    planted.write_text(wrong.read_text(encoding="utf-8") + "\n\ndef act(frame):\n    return frame.collect()\n")
+    tree = ast.parse(planted.read_text(encoding="utf-8"))
+    assert any(isinstance(node, ast.Attribute) and node.attr in FORBIDDEN for node in ast.walk(tree))
+
+
+def test_jobs_stay_short() -> None:
+    long = {p.name: n for p in (ROOT / "jobs").glob("*.py") if (n := len(p.read_text().splitlines())) > 60}
+    assert long == {}
+
+
+def test_the_lower_rooms_import_without_spark() -> None:
+    program = (
+        "import sys, pkgutil, importlib\n"
+        "sys.modules['pyspark'] = sys.modules['delta'] = None\n"
+        "for room in ('contracts', 'config', 'stats', 'sequence'):\n"
+        "    package = importlib.import_module(f'ulm_spark.{room}')\n"
+        "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        importlib.import_module(found.name)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_every_config_section_is_some_jobs_or_the_pipelines() -> None:
+    from dataclasses import fields
+
+    from ulm_spark.config.load import SECTIONS
+    from ulm_spark.pipeline.graph import SIMULATION, job_names
+    from ulm_spark.pipeline.runner import RunSections, load_job
+
+    confs = [load_job(job).Conf for job in (*job_names(), SIMULATION)]
+    known = {field.name for conf in (*confs, RunSections) for field in fields(conf)}  # type: ignore[arg-type]
+    assert known == set(SECTIONS)
+
+
+def test_every_job_of_the_contracts_has_its_file_and_every_file_its_contract() -> None:
+    from ulm_spark.pipeline.graph import SIMULATION, job_names
+
+    files = {path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__"}
+    assert files == {*job_names(), SIMULATION}

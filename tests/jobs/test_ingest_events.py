@@ -1,0 +1,68 @@
+"""The ingest job over real Delta tables."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import build_products, ingest_events
+from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
+from ulm_spark.contracts.ops import RUNS
+from ulm_spark.contracts.silver import EVENTS, PRODUCTS
+from ulm_spark.events.batch import SourceConf
+from ulm_spark.lake.store import Lake, LakeConf
+
+_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
+_AS_OF = date(2024, 5, 2)
+_HEADER = "event_at,event_type,user_id,product_id\n"
+
+
+def contents(lake: Lake) -> dict[str, list[str]]:
+    return {table.name: sorted(map(repr, lake.read(table).collect())) for table in _TABLES}
+
+
+@pytest.mark.flow
+def test_batches_are_whole_or_absent_and_a_second_run_changes_nothing(
+    spark: SparkSession, lake_conf: LakeConf, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.csv").write_text(f"{_HEADER}2024-05-01,view,u1,p1\n2024-05-01,view,u1,p1\nbroken\n")
+    conf = ingest_events.Conf(lake=lake_conf, source=SourceConf("native_csv", str(source)))
+    ingest_events.run(spark, conf, _AS_OF)
+    lake = Lake(spark, lake_conf)
+    first = contents(lake)
+    assert [len(first[table.name]) for table in _TABLES] == [3, 2, 1, 1]
+    run = lake.read(RUNS).collect()[0]
+    assert (run["status"], run["rows_in"], run["rows_quarantined"]) == ("done", 3, 2)
+
+    versions = [lake.version(table) for table in _TABLES]
+    ingest_events.run(spark, conf, _AS_OF)
+    assert [lake.version(table) for table in _TABLES] == versions
+
+    # A run that was killed just before it named its files as ingested.
+    lake.delete(INGESTED_FILES, "true")
+    ingest_events.run(spark, conf, _AS_OF)
+    assert contents(lake) == first
+
+    build_products.run(spark, build_products.Conf(lake=lake_conf), _AS_OF)
+    assert [row["product_id"] for row in lake.read(PRODUCTS).collect()] == ["p1"]
+
+
+@pytest.mark.flow
+def test_bad_input_ends_with_exit_code_3_and_one_clear_line(
+    spark: SparkSession, lake_conf: LakeConf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "source").mkdir()
+    options = ["--as-of", "2024-05-02", "--set", f"lake.root={lake_conf.root}", "--set", "source.adapter=native_csv"]
+    options += ["--set", f"source.path={tmp_path / 'source'}"]
+    assert ingest_events.main(options) == 3
+    assert "ingest_events: source.path: found no file in" in capsys.readouterr().err
+    (tmp_path / "source" / "cut.csv.gz").write_bytes(b"\x1f\x8b\x08\x00cut")
+    assert ingest_events.main(options) == 3
+    said = capsys.readouterr().err
+    assert "cut.csv.gz: found content that can't be read" in said
+    assert "Traceback" not in said
+    assert "\tat " not in said
+    assert all(not rows for rows in contents(Lake(spark, lake_conf)).values())

@@ -1,0 +1,56 @@
+"""Two ranks are one: started by horovodrun, and compared with one process."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.sequence.histories import SMALL, manifest_of
+from ulm_spark.sequence.launch import environment
+
+pytestmark = pytest.mark.flow
+ROOT = Path(__file__).parent.parent.parent
+Weights = list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]
+
+
+def run_ranks(n_ranks: int, what: str, folder: Path) -> None:
+    program = [sys.executable, "-m", "tests.sequence.two_ranks", what, str(folder)]
+    if n_ranks > 1:
+        hosts = f"localhost:{n_ranks}"
+        program = [sys.executable, "-m", "horovod.runner.launch", "--gloo", "-np", str(n_ranks), "-H", hosts, *program]
+    done = subprocess.run(program, cwd=ROOT, env=environment(SMALL), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
+def weights(folder: Path, name: str, rank: int, size: int) -> Weights:
+    with np.load(folder / f"{name}-{rank}-of-{size}.npz") as stored:
+        return [stored[key] for key in stored.files]
+
+
+def largest_difference(some: Weights, others: Weights) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two ranks and one left: 31 users in 5 files, so neither rows nor steps are even."""
+    folder = tmp_path_factory.mktemp("ranks")
+    conf = replace(SMALL, launcher="horovodrun", n_ranks=2, batch_size=4)
+    manifest = manifest_of(folder, 31, 5, conf)
+    (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    run_ranks(2, "full,sampled,train", folder)
+    run_ranks(1, "full,sampled", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["full", "sampled", "train"])
+def test_weights_are_the_same_on_both_ranks(folder: Path, name: str) -> None:
+    assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 1, 2)) == 0.0
+
+
+@pytest.mark.parametrize("name", ["full", "sampled"])
+def test_steps_on_two_halves_equal_steps_on_the_whole(folder: Path, name: str) -> None:
+    assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 0, 1)) < 1e-6

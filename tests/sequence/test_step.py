@@ -1,0 +1,108 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
+from ulm_spark.sequence.models.network import build_network
+from ulm_spark.sequence.prior import Periods
+from ulm_spark.sequence.ranks import Ranks
+from ulm_spark.sequence.rows import PURCHASE_CODE, draw_targets
+from ulm_spark.sequence.step import Stepper, draw_negatives, full_loss, log_expected_draws, sampled_loss
+from ulm_spark.sequence.validation import Validator, hold_out, is_validation, training_part
+
+PRIOR = np.zeros((2, N_ITEMS + 1), np.float32)
+PERIODS = Periods(KNOWN_UNTIL_S, 7 * 86_400, 1)
+RING = rows([[1, 2, 3, 4, 5, 6], [4, 5, 6, 7, 8, 9], [0, 0, 8, 9, 10, 11], [9, 10, 11, 12, 1, 2]])
+P = PURCHASE_CODE
+
+
+@pytest.fixture(scope="module")
+def ranks() -> Ranks:
+    return Ranks()
+
+
+def test_the_full_loss_is_the_cross_entropy_of_each_target() -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    states = tf.random.normal([1, 2, SMALL.dim], seed=1)
+    periods, items = np.zeros((1, 2), np.int32), np.array([[[1, 5], [12, 3]]], np.int32)
+    losses = full_loss(network, states, periods, items).numpy()
+    scores = network.score_all(states, periods).numpy().astype(np.float64)[..., 1:]
+    log_p = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
+    np.testing.assert_allclose(losses, -np.take_along_axis(log_p, items - 1, axis=2), atol=1e-5)
+
+
+def test_the_sampled_loss_nears_the_full_one_with_many_samples() -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    states = tf.random.normal([1, 2, SMALL.dim], seed=1)
+    periods, items = np.zeros((1, 2), np.int32), np.array([[[1, 5], [12, 3]]], np.int32)
+    drawn = draw_negatives(N_ITEMS, 200_000, np.random.default_rng(2))
+    sampled = sampled_loss(network, states, periods, items, drawn.items, drawn.log_expected).numpy()
+    full = full_loss(network, states, periods, items).numpy()
+    np.testing.assert_allclose(sampled, full, atol=0.02)
+
+
+def test_negatives_come_as_often_as_expected() -> None:
+    drawn = draw_negatives(N_ITEMS, 100_000, np.random.default_rng(3))
+    counts = np.bincount(drawn.items, minlength=N_ITEMS + 1)[1:]
+    expected = np.exp(log_expected_draws(np.arange(1, N_ITEMS + 1, dtype=np.int32), N_ITEMS, 100_000))
+    np.testing.assert_allclose(counts, expected, rtol=0.05)
+
+
+@pytest.mark.parametrize("full_softmax_items", [20_000, 5], ids=["full", "sampled"])
+def test_steps_learn_a_ring(ranks: Ranks, full_softmax_items: int) -> None:
+    conf = replace(
+        SMALL, dropout=0.0, learning_rate=0.05, full_softmax_items=full_softmax_items, n_sampled=64, target_events=1
+    )
+    stepper = Stepper(build_network(conf, N_ITEMS, PRIOR), conf, PERIODS, ranks)
+    generator = np.random.default_rng(4)
+    losses = []
+    for _ in range(60):
+        targets = draw_targets(RING, 4, 1, generator, exclude_seen=False)
+        total, weight = stepper.take(RING, targets, np.random.default_rng(5))
+        losses.append(total / weight)
+    assert losses[-1] < 0.3 < 1.5 < losses[0]
+
+
+def test_a_step_without_targets_changes_no_weight(ranks: Ranks) -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    before = [variable.numpy() for variable in network.trainable_variables]
+    empty = rows([[0, 0, 0, 0, 0, 0]])
+    targets = draw_targets(empty, 3, 2, np.random.default_rng(0), exclude_seen=False)
+    assert Stepper(network, SMALL, PERIODS, ranks).take(empty, targets, np.random.default_rng(0)) == (0.0, 0.0)
+    for variable, value in zip(network.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_the_last_instant_is_held_out_whole() -> None:
+    history = rows([[0, 1, 2, 3, 4]], hours=[[0, 1, 2, 5, 5]])
+    held = hold_out(history)
+    assert held.prefix.items.tolist() == [[0, 0, 0, 1, 2]]
+    assert held.items.tolist() == [[0, 0, 0, 3, 4]]
+    assert held.at_s.tolist() == [history.at_s[0, -1]]
+
+
+def test_a_user_with_one_instant_is_never_held_out() -> None:
+    histories = rows([[0, 1, 2], [0, 1, 2]], hours=[[0, 5, 5], [0, 4, 5]])
+    assert is_validation(histories, 1.0).tolist() == [False, True]
+    assert is_validation(histories, 0.0).tolist() == [False, False]
+
+
+def test_training_sees_all_but_the_last_instant_of_validation_users() -> None:
+    histories = rows([[0, 1, 2], [0, 1, 2]], hours=[[0, 5, 5], [0, 4, 5]])
+    assert training_part(histories, 1.0).items.tolist() == [[0, 1, 2], [0, 0, 1]]
+
+
+def test_validation_ranks_all_items_but_those_bought_before(ranks: Ranks) -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    network.events.table.assign(np.zeros(network.events.table.shape))
+    network.bias.assign([0.0, 9.0, 8.0, 7.0, *[0.0] * (N_ITEMS - 3)])  # 1, 2, 3 lead for everybody
+    bought = rows([[0, 0, 1, 2, 3]], codes=[[0, 0, P, P, 1]])
+    kept = Validator(network, bought, PERIODS, ranks, exclude_seen=False)
+    left_out = Validator(network, bought, PERIODS, ranks, exclude_seen=True)
+    for validator, expected in ((kept, 1 / np.log2(4)), (left_out, 1.0)):
+        ndcg, n_users = validator.ndcg()
+        assert (ndcg, n_users) == (pytest.approx(expected), 1)
+    again = rows([[0, 0, 3, 2, 3]], codes=[[0, 0, P, P, P]])
+    assert Validator(network, again, PERIODS, ranks, exclude_seen=True).ndcg() == (0.0, 0)

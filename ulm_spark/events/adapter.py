@@ -1,0 +1,148 @@
+"""What does one kind of source file look like, and where in it is each field of an event?
+
+An adapter is a YAML file, not code: conf/sources/*.yaml. Expressions are Spark SQL over the
+file's own columns, which are all text unless the adapter gives another type. Spark raises on a
+failed CAST, so an expression that may meet bad text says TRY_CAST; fields that are numbers or
+times need no cast at all, since what can't be read as one is quarantined with its reason.
+"""
+
+import hashlib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import dacite
+import yaml
+
+from ulm_spark.config.clock import shop_zone
+from ulm_spark.config.errors import ConfigError
+from ulm_spark.events.fields import FIELDS, REQUIRED_FIELDS
+
+_ROOT = Path(__file__).resolve().parents[2]
+_BUILT_IN = (_ROOT / "conf" / "sources", Path(sys.prefix) / "share" / "ulm-spark" / "conf" / "sources")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One more reason for quarantine: rows for which ``when`` is true. detail: what was expected, in words."""
+
+    reason: str
+    when: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class SourceAdapter:
+    """One kind of source file.
+
+    name: value of the column ``source``. about: what it is, and each choice made in the mapping.
+    format: one record a line in csv and json. files: name patterns looked for in a folder.
+    columns: the file's columns; a mapping gives Spark SQL types, a list means all text.
+    optional: those of them that a file may lack; they are null then. fields: SQL by field of
+    silver.events. zone: IANA zone of times that carry none. time_unit: how text in event_at and
+    received_at is read; text means ISO date and time. needs_user: true where a row without
+    user_id is quarantined. rules: checked after the built-in ones.
+    delimiter, quote, escape, header, encoding: of csv alone (encoding of json too).
+    """
+
+    name: str
+    format: Literal["csv", "json", "parquet"]
+    files: tuple[str, ...]
+    columns: dict[str, str]
+    fields: dict[str, str]
+    about: str = ""
+    optional: tuple[str, ...] = ()
+    zone: str = "UTC"
+    time_unit: Literal["text", "epoch_s", "epoch_ms"] = "text"
+    needs_user: bool = False
+    rules: tuple[Rule, ...] = ()
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    header: bool = True
+    encoding: Literal["UTF-8", "ISO-8859-1"] = "UTF-8"
+    path: str = field(default="the adapter", compare=False)
+
+    def __post_init__(self) -> None:
+        self._refuse(
+            [n for n in self.fields if n not in FIELDS], "fields", f"fields of silver.events: {', '.join(FIELDS)}"
+        )
+        missing = [n for n in REQUIRED_FIELDS if not self.fields.get(n)]
+        if missing:
+            raise ConfigError(
+                f"{self.path}: fields: found no expression for {', '.join(missing)}; expected one for each of "
+                f"{', '.join(REQUIRED_FIELDS)}. Add it."
+            )
+        self._refuse([n for n in self.optional if n not in self.columns], "optional", "names that columns has too")
+        reasons = [rule.reason for rule in self.rules]
+        self._refuse([r for r in reasons if reasons.count(r) > 1], "rules", "each reason once")
+        for name in ("name", "files", "columns"):
+            if not getattr(self, name):
+                raise ConfigError(f"{self.path}: {name}: found nothing; expected a value. Add it.")
+        for name in ("delimiter", "quote", "escape"):
+            if len(getattr(self, name)) != 1:
+                raise ConfigError(f"{self.path}: {name}: found '{getattr(self, name)}'; expected one character.")
+        try:
+            shop_zone(self.zone)
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: zone: found '{self.zone}'; expected an IANA zone. Correct it.") from error
+
+    def _refuse(self, unknown: list[str], where: str, expected: str) -> None:
+        if unknown:
+            raise ConfigError(
+                f"{self.path}: {where}: found {', '.join(unknown)}; expected {expected}. Correct the name."
+            )
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """The columns that every file must have."""
+        return tuple(name for name in self.columns if name not in self.optional)
+
+
+def load_adapter(name_or_path: str) -> SourceAdapter:
+    """The adapter of that name in conf/sources, or the one in the YAML file at that path.
+
+    Errors: ConfigError that names the file and the field.
+    """
+    path = find_adapter(name_or_path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: found no readable YAML; expected an adapter. {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: found a {type(content).__name__}; expected an adapter's fields.")
+    if isinstance(content.get("columns"), list):
+        content["columns"] = {str(name): "STRING" for name in content["columns"]}
+    content["fields"] = {key: str(sql) for key, sql in (content.get("fields") or {}).items() if sql is not None}
+    try:
+        return dacite.from_dict(SourceAdapter, {**content, "path": str(path)}, dacite.Config(strict=True, cast=[tuple]))
+    except dacite.UnexpectedDataError as error:
+        raise ConfigError(
+            f"{path}: found {', '.join(sorted(error.keys))}; expected only fields that an adapter has. "
+            "Correct the name."
+        ) from error
+    except dacite.DaciteError as error:
+        raise ConfigError(f"{path}: {error}. Correct the value.") from error
+
+
+def find_adapter(name_or_path: str) -> Path:
+    """Where the adapter lies: a path is taken as it is or from the project's folder, a bare name is built in."""
+    as_path = Path(name_or_path).expanduser()
+    if as_path.suffix in (".yaml", ".yml"):
+        candidates = [as_path, _ROOT / as_path]
+    else:
+        candidates = [folder / f"{name_or_path}.yaml" for folder in _BUILT_IN]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        built_in = sorted(path.stem for folder in _BUILT_IN for path in folder.glob("*.yaml"))
+        raise ConfigError(
+            f"source.adapter: found no adapter '{name_or_path}'; expected one of {', '.join(built_in)}, "
+            "or the path of a YAML file. Correct the config."
+        )
+    return found
+
+
+def adapter_fingerprint(adapter: SourceAdapter) -> str:
+    """Twelve hex digits; equal settings, equal text."""
+    return hashlib.sha256(repr(adapter).encode()).hexdigest()[:12]

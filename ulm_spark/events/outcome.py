@@ -1,0 +1,74 @@
+"""What became of a batch's rows: events, quarantine, and the counts that must agree."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from ulm_spark.config.errors import DataQualityError
+from ulm_spark.contracts.bronze import LINEAGE, QUARANTINE
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.events.adapter import SourceAdapter
+from ulm_spark.events.checks import FAILURE, check_rows, mark_duplicates
+from ulm_spark.events.fields import EVENT_FIELDS
+from ulm_spark.events.parse import ROW, parse_rows
+from ulm_spark.events.typed import say_fields, type_fields
+
+_LINEAGE = [column.name for column in LINEAGE]
+
+
+def judge(
+    rows: DataFrame, known_ids: DataFrame, adapter: SourceAdapter, n_columns: int, zone: str, currency: str
+) -> DataFrame:
+    """Parses, types and checks a batch's rows.
+
+    In:   rejoin_files' frame; known_ids: event_id of every event that the lake has; zone and
+          currency: the shop's.
+    Out:  _row, the columns of silver.events less the lineage, and _failure (reason and detail of
+          the first broken rule, null where the row is an event).
+    """
+    said = say_fields(parse_rows(rows, adapter, n_columns), adapter)
+    checked = check_rows(type_fields(said, adapter, zone, currency), adapter)
+    return mark_duplicates(checked, known_ids)
+
+
+def kept_events(judged: DataFrame) -> DataFrame:
+    """The rows that are events. Out: silver.events."""
+    kept = judged.where(F.col(FAILURE).isNull())
+    return kept.select(*EVENT_FIELDS, *(f"{ROW}.{name}" for name in _LINEAGE)).select(*EVENTS.column_names)
+
+
+def quarantined_rows(judged: DataFrame) -> DataFrame:
+    """The rows that are none, each with its reason. Out: bronze.quarantine."""
+    failed = judged.where(F.col(FAILURE).isNotNull())
+    lineage = (f"{ROW}.{name}" for name in _LINEAGE)
+    return failed.select(*lineage, f"{FAILURE}.reason", f"{FAILURE}.detail", f"{ROW}.line").select(
+        *QUARANTINE.column_names
+    )
+
+
+def count_files(files: DataFrame, raw: DataFrame, quarantine: DataFrame, events: DataFrame, batch_id: str) -> DataFrame:
+    """Per file of a batch n_rows, n_quarantined and n_kept.
+
+    In:   files: a frame of FILES_DDL; bronze.raw_events, bronze.quarantine and silver.events as
+          they are after the batch was written.
+    Edge: a file without rows has zeros.
+    """
+    counted = files.select("source_file")
+    for name, frame in (("n_rows", raw), ("n_quarantined", quarantine), ("n_kept", events)):
+        of_batch = frame.where(F.col("batch_id") == batch_id)
+        counts = of_batch.groupBy("source_file").agg(F.count(F.lit(1)).alias(name))
+        counted = counted.join(counts, on="source_file", how="left").fillna(0, [name])
+    return counted
+
+
+def refuse_lost_rows(counts: Sequence[Row]) -> None:
+    """Stops where a file's rows are not its events and its quarantine, to the row. Errors: DataQualityError."""
+    wrong = [row for row in counts if row["n_rows"] != row["n_kept"] + row["n_quarantined"]]
+    if wrong:
+        row = wrong[0]
+        raise DataQualityError(
+            f"{row['source_file']}: found {row['n_kept']} events and {row['n_quarantined']} quarantined rows; expected "
+            f"{row['n_rows']} together, as many as the file has ({len(wrong)} files differ). The batch was taken back; "
+            "report this as a defect."
+        )

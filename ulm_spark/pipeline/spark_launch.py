@@ -1,0 +1,99 @@
+"""Training launched from Spark: each rank is a task of its own, on the cluster's executors."""
+
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ulm_spark.config.errors import TrainingError
+from ulm_spark.sequence.launch import Listener, environment, progress_line
+from ulm_spark.sequence.snapshot import Manifest
+
+Tell = Callable[[str], None]
+
+
+def launch_on_spark(manifest: Manifest, vocabulary: list[str], tell: Tell) -> None:
+    """Trains by horovod.spark.run, n_ranks tasks at once, and unpacks rank 0's model into the manifest's output_dir.
+
+    The executors need ulm_spark with its training extras, and must be able to read the snapshot's
+    files. A checkpoint is kept where they see the lake's folder; elsewhere a killed run begins again.
+    Errors: TrainingError with the last lines that say why.
+    """
+    try:
+        import horovod.spark
+    except ImportError as error:
+        raise TrainingError(
+            f"training.launcher: found spark, and no Horovod here ({error}); expected it. Run scripts/setup.sh."
+        ) from error
+    listener = Listener(manifest.conf.max_epochs, tell)
+    stream = _Lines(listener)
+    try:
+        results = horovod.spark.run(
+            train_rank,
+            args=(manifest.to_json(), tuple(vocabulary)),
+            num_proc=manifest.conf.n_ranks,
+            use_gloo=True,
+            env=environment(manifest.conf),
+            stdout=stream,
+            stderr=stream,
+            verbose=0,
+        )
+    except Exception as error:  # Horovod raises bare exceptions of several kinds
+        raise TrainingError(
+            f"training: found a failed horovod.spark.run ({error}); expected {manifest.conf.n_ranks} ranks to end "
+            f"well. Do that many tasks fit at once? Last words: {listener.last_words()}"
+        ) from error
+    packed = next((result for result in results if result), None)
+    if packed is None:
+        raise TrainingError("training: found no model among the ranks' results; expected rank 0's. Run the job again.")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(manifest.output_dir)
+
+
+def train_rank(manifest_json: str, vocabulary: tuple[str, ...]) -> bytes:
+    """One rank, in a task's process; rank 0 gives its model as a ZIP, the others nothing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from ulm_spark.sequence.train import train  # brings TensorFlow, which the driver must not load
+
+    manifest = Manifest.from_json(manifest_json)
+    with tempfile.TemporaryDirectory(prefix="ulm-rank-") as scratch:
+        sees_lake = Path(manifest.output_dir).is_dir()
+        checkpoints = manifest.checkpoint_dir if sees_lake else f"{scratch}/checkpoint"
+        model = Path(scratch) / "model"
+        train(
+            replace(manifest, output_dir=str(model), checkpoint_dir=checkpoints),
+            vocabulary,
+            lambda numbers: print(progress_line(numbers), flush=True),
+        )
+        return pack(model) if model.is_dir() else b""
+
+
+def pack(folder: Path) -> bytes:
+    """A folder as a ZIP."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
+    return content.getvalue()
+
+
+class _Lines(io.TextIOBase):
+    """A text stream that hands whole lines to a listener."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._listener.hear(line)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True

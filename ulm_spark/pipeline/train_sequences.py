@@ -1,0 +1,90 @@
+"""A pinned snapshot of silver.sequences to a trained model: lake on one side, sequence on the other."""
+
+import json
+import shutil
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ulm_spark.config.clock import end_of
+from ulm_spark.config.errors import TrainingError
+from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.lake.ledger import Run
+from ulm_spark.pipeline.spark_launch import launch_on_spark
+from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.launch import MANIFEST, METRICS, VOCABULARY, launch
+from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, training_key, vocabulary_checksum
+
+MODEL = tuple[date, str, str, int, str, str, dict[str, float]]
+
+
+def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> list[MODEL]:
+    """Trains on the run's day; the row of ops.sequence_models, none where the day has no sequence."""
+    vocabulary = day_vocabulary(ledger.read(ITEM_VOCABULARY), ledger.as_of)
+    snapshot = pin_snapshot(ledger, vocabulary, conf, zone)
+    ledger.count_in(snapshot.n_rows)
+    if snapshot.n_rows == 0:
+        ledger.progress(f"no sequence as of {ledger.as_of}: nothing to train on")
+        return []
+    ledger.progress(
+        f"{conf.model} on {snapshot.n_rows} sequences, {snapshot.n_items} items; ranks: {conf.ranks}, {conf.launcher}"
+    )
+    folder = ledger.new_model_dir("sequence")
+    checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}"
+    local = ledger.lake.files.local(checkpoints) or _own_cache(checkpoints)
+    manifest = Manifest(snapshot, conf, str(folder.local), str(local))
+    metrics = train_in(folder.local, manifest, vocabulary, ledger)
+    ledger.publish(folder)
+    shutil.rmtree(local, ignore_errors=True)  # done; a killed run leaves it to be found again
+    settings = json.dumps(json.loads(manifest.to_json())["conf"])
+    return [(ledger.as_of, ledger.run_id, folder.relative, snapshot.n_rows, settings, snapshot.to_json(), metrics)]
+
+
+def train_in(folder: Path, manifest: Manifest, vocabulary: list[str], ledger: Run) -> dict[str, float]:
+    """Writes manifest and vocabulary into folder, trains, and reads what training measured."""
+    (folder / VOCABULARY).write_text(json.dumps(vocabulary), encoding="utf-8")
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    if manifest.conf.launcher == "spark":
+        launch_on_spark(manifest, vocabulary, ledger.progress)
+    else:
+        launch(folder / MANIFEST, manifest.conf, ledger.progress)
+    try:
+        measured = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(
+            f"training: found no {METRICS} in {folder}; expected rank 0 to leave it there. With launcher horovodrun "
+            "and hosts, rank 0 must see the lake's folder: list this machine first."
+        ) from error
+    return {str(name): float(value) for name, value in measured.items()}
+
+
+def pin_snapshot(ledger: Run, vocabulary: list[str], conf: TrainingConf, zone: str) -> Snapshot:
+    """The day's rows of the version of silver.sequences that the run pinned."""
+    as_of = ledger.as_of
+    day = ledger.read(SEQUENCES).where(F.col("as_of") == F.lit(as_of))
+    return Snapshot(
+        as_of=as_of.isoformat(),
+        known_until_s=int(end_of(as_of, zone).timestamp()),
+        table=SEQUENCES.name,
+        version=ledger.version(SEQUENCES),
+        vocabulary_version=ledger.version(ITEM_VOCABULARY),
+        files=tuple(ledger.active_files(SEQUENCES, as_of)),
+        n_rows=day.count(),
+        n_items=len(vocabulary),
+        vocabulary_checksum=vocabulary_checksum(vocabulary),
+        split_rule=split_rule(conf),
+    )
+
+
+def day_vocabulary(vocabulary: DataFrame, as_of: date) -> list[str]:
+    """product_id by item_index, the first one's index 1. In: silver.item_vocabulary."""
+    day = vocabulary.where(F.col("as_of") == F.lit(as_of)).orderBy("item_index").select("product_id")
+    return [str(row[0]) for row in day.collect()]
+
+
+def _own_cache(relative: str) -> Path:
+    """A folder on this machine that a second run finds again, for a lake that is elsewhere."""
+    return Path(tempfile.gettempdir()) / f"ulm-{Path.home().name}" / relative

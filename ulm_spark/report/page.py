@@ -1,0 +1,69 @@
+"""How do the sections become one offline HTML page?"""
+
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from ulm_spark.config.errors import ConfigError
+from ulm_spark.report import activity, customers, models, operations, words
+from ulm_spark.report.records import ReportTables
+
+
+@dataclass(frozen=True)
+class ReportConf:
+    """Section ``report``.
+
+    title: heading of the page. daily_days: days on the daily charts, the last ones. cohorts: monthly
+    cohorts shown, the last ones. example_users, example_items: size of the examples of recommendations.
+    """
+
+    title: str = "Shop report"
+    daily_days: int = 400
+    cohorts: int = 13
+    example_users: int = 6
+    example_items: int = 6
+
+    def __post_init__(self) -> None:
+        if not self.title.strip():
+            raise ConfigError("report.title: found an empty text; expected the page's heading. Correct the config.")
+        for name in ("daily_days", "cohorts", "example_users", "example_items"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ConfigError(f"report.{name}: found {value}; expected at least 1. Correct the config.")
+
+
+def render_report(tables: ReportTables, conf: ReportConf) -> str:
+    """One HTML file with its styles, scripts and numbers inside.
+
+    Rule: the same tables and config give the same text; nothing on the page is fetched.
+    Edge: a section whose table is empty says so in words.
+    """
+    sections = (
+        activity.headline(tables),
+        activity.funnel(tables),
+        activity.daily(tables, conf.daily_days),
+        customers.retention(tables, conf.cohorts),
+        customers.segments(tables),
+        models.churn(tables),
+        models.examples(tables, conf.example_users, conf.example_items),
+        models.quality(tables),
+        operations.data_quality(tables),
+        operations.run_times(tables),
+    )
+    pages = Environment(
+        loader=PackageLoader("ulm_spark.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    # Only the project's own files and Plotly's library go in unescaped.
+    return pages.get_template("page.html.j2").render(
+        title=conf.title,
+        as_of=tables.as_of.isoformat(),
+        as_of_words=words.day(tables.as_of),
+        sections=sections,
+        plotly=Markup(get_plotlyjs()) if any(section.charts for section in sections) else "",
+    )

@@ -1,0 +1,111 @@
+"""How does training start from a process that must stay free of TensorFlow? As programs of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import ulm_spark
+from ulm_spark.config.errors import TrainingError
+from ulm_spark.sequence.conf import TrainingConf
+
+PROGRESS_MARK = "ulm-progress "
+PARENT_PID = "ULM_PARENT_PID"
+MANIFEST = "manifest.json"
+VOCABULARY = "vocabulary.json"
+METRICS = "metrics.json"
+SAVED_MODEL = "saved_model"
+_PROGRAM = "ulm_spark.sequence.train"
+_KEPT_LINES = 200
+Tell = Callable[[str], None]
+
+
+def launch(manifest_path: Path, conf: TrainingConf, tell: Tell) -> None:
+    """Trains on this machine, or with horovodrun on conf.hosts, and waits for the end.
+
+    tell: gets one line of text for each epoch. Errors: TrainingError with the last lines that say why.
+    """
+    listener = Listener(conf.max_epochs, tell)
+    process = subprocess.Popen(
+        command(manifest_path, conf),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        env=environment(conf),
+    )
+    assert process.stdout is not None  # asked for above
+    try:
+        for line in process.stdout:
+            listener.hear(line)
+        code = process.wait()
+    except BaseException:
+        process.terminate()  # horovodrun ends its ranks on it
+        process.wait(timeout=30)
+        raise
+    if code != 0:
+        raise TrainingError(
+            f"training: found exit code {code} from {conf.launcher}; expected 0. Its last words: "
+            f"{listener.last_words()}"
+        )
+
+
+def command(manifest_path: Path, conf: TrainingConf) -> list[str]:
+    """What to start."""
+    program = [sys.executable, "-m", _PROGRAM, "--manifest", str(manifest_path)]
+    if conf.launcher == "inline":
+        return program
+    hosts = conf.hosts or f"localhost:{conf.n_ranks}"
+    runner = [sys.executable, "-m", "horovod.runner.launch", "--gloo", "-np", str(conf.n_ranks), "-H", hosts]
+    return [*runner, *program]
+
+
+def environment(conf: TrainingConf) -> dict[str, str]:
+    """This process's environment, in which ranks find this package and know the process that they must end with."""
+    root = str(Path(ulm_spark.__file__).resolve().parent.parent)
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+    ours = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    if not conf.hosts:
+        ours[PARENT_PID] = str(os.getpid())
+    if conf.threads_per_rank:
+        ours["OMP_NUM_THREADS"] = str(conf.threads_per_rank)
+    return {**os.environ, **ours}
+
+
+class Listener:
+    """Hears what ranks print: tells of epochs, and keeps the rest for a message."""
+
+    def __init__(self, max_epochs: int, tell: Tell) -> None:
+        self._max_epochs = max_epochs
+        self._tell = tell
+        self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def hear(self, line: str) -> None:
+        """One line; launchers may have put the rank before it."""
+        _, mark, told = line.partition(PROGRESS_MARK)
+        if mark:
+            self._tell(epoch_text(json.loads(told), self._max_epochs))
+        elif line.strip():
+            self._kept.append(line.strip())
+
+    def last_words(self) -> str:
+        """The lines that name an error, else the last ones."""
+        named = [line for line in self._kept if "Error:" in line and "Horovod detected" not in line]
+        return " | ".join((named or list(self._kept))[-3:]) or "nothing"
+
+
+def epoch_text(numbers: dict[str, float], max_epochs: int) -> str:
+    """An epoch in words."""
+    return (
+        f"epoch {numbers['epoch']:.0f}/{max_epochs}: loss {numbers['loss']:.4f}, validation NDCG@10 "
+        f"{numbers['ndcg']:.4f} over {numbers['n_validation']:.0f} users, {numbers['rows_per_s']:,.0f} sequences/s"
+    )
+
+
+def progress_line(numbers: dict[str, float]) -> str:
+    """What a rank prints after an epoch so that its launcher can tell of it."""
+    return f"{PROGRESS_MARK}{json.dumps(numbers)}"

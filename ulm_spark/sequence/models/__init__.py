@@ -1,0 +1,1 @@
+"""Networks that turn a history into the state from which items are scored."""

@@ -1,0 +1,129 @@
+"""Which rows does a model learn from? A pinned version of the sequences, to the file and the row."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import dacite
+
+from ulm_spark.config.errors import TrainingError
+from ulm_spark.sequence.conf import TrainingConf
+
+RawT = TypeVar("RawT")
+COLUMNS = ("user_id", "item_indices", "event_codes", "gap_seconds", "last_event_at")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The training set.
+
+    as_of: the day, ISO. known_until_s: end of that day, seconds since 1970 UTC. table, version: what was
+    pinned; vocabulary_version likewise for silver.item_vocabulary. files: active Parquet files of the slice, sorted.
+    n_rows: rows in them. columns: what is read. n_items: items of the vocabulary; indices run from
+    1 to n_items. vocabulary_checksum: of the product ids in order. split_rule: in words.
+    """
+
+    as_of: str
+    known_until_s: int
+    table: str
+    version: int
+    vocabulary_version: int
+    files: tuple[str, ...]
+    n_rows: int
+    n_items: int
+    vocabulary_checksum: str
+    columns: tuple[str, ...] = COLUMNS
+    split_rule: str = ""
+
+    def checksum(self) -> str:
+        """16 hex digits that name the content: of everything but where the files lie."""
+        content = asdict(self)
+        content["files"] = [path.rsplit("/", 1)[-1] for path in self.files]
+        return _hash(content)
+
+    def to_json(self) -> str:
+        """The snapshot as one JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Snapshot":
+        """What to_json wrote. Errors: TrainingError where a field is absent or unknown."""
+        return _from_raw(cls, json.loads(text))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that a rank is told.
+
+    output_dir: where rank 0 leaves the exported model. checkpoint_dir: where it leaves its state
+    after each epoch; the same snapshot and settings meet the same folder again.
+    """
+
+    snapshot: Snapshot
+    conf: TrainingConf
+    output_dir: str
+    checkpoint_dir: str
+
+    def key(self) -> str:
+        """16 hex digits that name snapshot and settings; another number of ranks makes other batches."""
+        return training_key(self.snapshot, self.conf)
+
+    def to_json(self) -> str:
+        """The manifest, its key, and the snapshot's checksum as one JSON object."""
+        return json.dumps({**asdict(self), "checksum": self.key()}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """What to_json wrote. Errors: TrainingError where it was changed since."""
+        raw = json.loads(text)
+        manifest = cls(
+            _from_raw(Snapshot, raw["snapshot"]),
+            _from_raw(TrainingConf, raw["conf"]),
+            str(raw["output_dir"]),
+            str(raw["checkpoint_dir"]),
+        )
+        if raw.get("checksum") != manifest.key():
+            raise TrainingError(
+                "manifest: found a checksum that does not fit its content; expected it as the job wrote it. "
+                "Run train_sequence again."
+            )
+        return manifest
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """The manifest in a file."""
+        return cls.from_json(path.read_text(encoding="utf-8"))
+
+
+def training_key(snapshot: Snapshot, conf: TrainingConf) -> str:
+    """16 hex digits that name a snapshot and settings."""
+    return _hash({"snapshot": snapshot.checksum(), "conf": asdict(conf)})
+
+
+def vocabulary_checksum(product_ids: list[str]) -> str:
+    """16 hex digits that name a numbering of items; the first id has index 1."""
+    return _hash(product_ids)
+
+
+def split_rule(conf: TrainingConf) -> str:
+    """How validation is held out, in words."""
+    return (
+        f"a hash of user_id chooses {conf.validation_share:.0%} of users, at most about {conf.max_validation_users}; "
+        "all their events at their last instant are held out for early stopping; nothing after as_of is seen"
+    )
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _from_raw(kind: type[RawT], raw: dict[str, object]) -> RawT:
+    try:
+        return dacite.from_dict(kind, raw, dacite.Config(strict=True, cast=[tuple]))
+    except dacite.DaciteError as error:
+        raise TrainingError(
+            f"manifest: found another {kind.__name__} than this version writes ({error}); expected its fields. "
+            "Run train_sequence again."
+        ) from error

@@ -1,0 +1,93 @@
+"""What was bought and returned, line by line, and which returns took back which purchase?"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
+
+from ulm_spark.contracts.silver import MONEY, ORDER_LINES
+from ulm_spark.sessions.keys import key_of
+
+
+def list_order_lines(events: DataFrame, zone: str, currency: str) -> DataFrame:
+    """One row per product line bought or returned, with returns netted against purchases.
+
+    In:   silver.events, all that the lake knows. currency is the shop's, for lines without one.
+    Out:  silver.order_lines.
+    Rule: a purchase or return of a product is a line. One without quantity is one unit, one without
+          price is free. Without an order_id a user's lines of one kind and one local day are one
+          order, so that an order never grows after the day on which it is first known; a guest's
+          line is an order of its own.
+          Netting: see _net. It looks ahead: readers as of a day leave netted_quantity alone.
+    Edge: purchases and returns without a product are no lines.
+    """
+    is_line = F.col("event_type").isin("purchase", "return") & F.col("product_id").isNotNull()
+    quantity = F.coalesce(F.col("quantity"), F.lit(1))
+    unit_price = F.coalesce(F.col("unit_price"), F.lit(0)).cast(MONEY)
+    sign = F.when(F.col("event_type") == "return", F.lit(-1)).otherwise(F.lit(1))
+    lines = events.where(is_line).select(
+        F.col("event_id").alias("line_id"),
+        F.coalesce("order_id", _order_of_the_day(zone), "event_id").alias("order_id"),
+        F.col("event_type").alias("line_type"),
+        "user_id",
+        "product_id",
+        "is_item",
+        F.col("event_at").alias("lined_at"),
+        _local_day(zone).alias("lined_on"),
+        quantity.alias("quantity"),
+        unit_price.alias("unit_price"),
+        "list_price",
+        (sign * quantity * unit_price).cast(MONEY).alias("amount"),
+        F.coalesce("currency", F.lit(currency)).alias("currency"),
+        "country",
+    )
+    return _net(lines).select(*ORDER_LINES.column_names)
+
+
+def _local_day(zone: str) -> Column:
+    return F.to_date(F.from_utc_timestamp("event_at", zone))
+
+
+def _order_of_the_day(zone: str) -> Column:
+    """An order_id for a user's lines of one kind on one local day; null for a guest."""
+    return key_of(F.col("user_id"), _local_day(zone).cast("string"), F.col("event_type"))
+
+
+def _net(lines: DataFrame) -> DataFrame:
+    """Lines with netted_quantity: which units later returns took back.
+
+    Rule:   per user and product, in the order (lined_at, purchases before returns, line_id), a return
+            takes back units bought before it and not yet taken back, the first bought first; units of
+            a return beyond those find no purchase and are dropped. Guests have no user to match by:
+            their return is matched with purchases of the same order_id alone.
+    Source: with S the running sum of units (returns negative) and L = -min(0, running min of S) the
+            returned units that found nothing so far, S + L is the balance that never falls below
+            zero (Skorokhod reflection; Harrison 1985, Brownian Motion and Stochastic Flow Systems,
+            1.2). Returns match purchases as one queue matches another, so the k-th matched unit is
+            the k-th unit bought.
+    """
+    is_return = F.col("line_type") == "return"
+    units = F.col("quantity").cast("bigint")
+    # A column, not an expression within the window, so that both steps share one exchange.
+    guest_order_id = F.when(F.col("user_id").isNull(), F.col("order_id"))
+    accounts = lines.withColumn("guest_order_id", guest_order_id)
+    account = Window.partitionBy("user_id", "guest_order_id", "product_id")
+    in_time = account.orderBy("lined_at", "line_type", "line_id")  # 'purchase' sorts before 'return'
+    so_far = in_time.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    before = in_time.rowsBetween(Window.unboundedPreceding, -1)
+    # Frames of the same order, so that Spark sorts each account once.
+    whole = in_time.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    summed = accounts.select(
+        "*",
+        F.sum(F.when(is_return, -units).otherwise(units)).over(so_far).alias("balance"),
+        F.coalesce(F.sum(F.when(~is_return, units)).over(before), F.lit(0)).alias("bought_before"),
+        F.coalesce(F.sum(F.when(is_return, units)).over(whole), F.lit(0)).alias("returned"),
+    )
+    matched = F.col("returned") - _unmatched("balance", whole)
+    of_purchase = F.least(units, F.greatest(matched - F.col("bought_before"), F.lit(0)))
+    of_return = units - _unmatched("balance", so_far) + _unmatched("balance", before)
+    return summed.withColumn("netted_quantity", F.when(is_return, of_return).otherwise(of_purchase).cast("int"))
+
+
+def _unmatched(balance: str, frame: WindowSpec) -> Column:
+    """Returned units that found no purchase, up to the frame's end; 0 for an empty frame."""
+    return -F.least(F.lit(0), F.coalesce(F.min(balance).over(frame), F.lit(0)))

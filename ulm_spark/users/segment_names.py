@@ -1,0 +1,102 @@
+"""What would a marketer call a segment whose users differ from the others in these ways?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MIN_EFFECT = 0.35
+N_WORDS = 2
+
+
+@dataclass(frozen=True)
+class Word:
+    """What to say of a segment far above, or far below, all users in one feature.
+
+    Words of one theme say nearly the same, so a name takes one of them. Themes stand in a name in
+    the order in which THEMES lists them. For buyers only: where hardly anyone bought, the noun
+    says so already.
+    """
+
+    theme: str
+    high: str
+    low: str
+    only_buyers: bool = False
+
+
+THEMES = ("tenure", "recency", "returns", "carts", "price", "breadth", "value", "frequency")
+
+WORDS: dict[str, Word] = {
+    "tenure_days": Word("tenure", "long-standing", "new"),
+    "recency_days": Word("recency", "lapsed", "recent", only_buyers=True),
+    "inactive_days": Word("recency", "dormant", "active"),
+    "n_orders_30d": Word("frequency", "frequent", "infrequent", only_buyers=True),
+    "n_orders_90d": Word("frequency", "frequent", "infrequent", only_buyers=True),
+    "n_orders_life": Word("frequency", "frequent", "infrequent", only_buyers=True),
+    "n_purchase_days": Word("frequency", "frequent", "infrequent", only_buyers=True),
+    "mean_purchase_gap_days": Word("frequency", "infrequent", "frequent", only_buyers=True),
+    "net_revenue_30d": Word("value", "high-value", "low-value", only_buyers=True),
+    "net_revenue_90d": Word("value", "high-value", "low-value", only_buyers=True),
+    "net_revenue_life": Word("value", "high-value", "low-value", only_buyers=True),
+    "mean_order_value": Word("value", "big-basket", "small-basket", only_buyers=True),
+    "discount_share": Word("price", "bargain-seeking", "full-price", only_buyers=True),
+    "return_rate": Word("returns", "often-returning", "", only_buyers=True),
+    "cart_abandon_rate": Word("carts", "cart-abandoning", "decided"),
+    "n_products_90d": Word("breadth", "wide-ranging", "narrow-range", only_buyers=True),
+    "n_categories_90d": Word("breadth", "wide-ranging", "narrow-range"),
+    "category_entropy": Word("breadth", "wide-ranging", "narrow-range"),
+    "n_sessions_7d": Word("recency", "often-visiting", "seldom-visiting"),
+    "n_sessions_30d": Word("recency", "often-visiting", "seldom-visiting"),
+    "n_sessions_90d": Word("recency", "often-visiting", "seldom-visiting"),
+    "n_active_days_90d": Word("recency", "often-visiting", "seldom-visiting"),
+    "n_views_30d": Word("recency", "much-browsing", "little-browsing"),
+}
+
+
+def name_segments(effects: Sequence[Mapping[str, float]], buyer_shares: Sequence[float]) -> tuple[str, ...]:
+    """One distinct name a segment, such as "recent frequent buyers".
+
+    In:   each segment's effect size by feature, and the share of its users that ever bought.
+    Rule: the two themes with the largest effects of at least 0.35 standard deviations speak, the
+          larger first chosen; equal names get more words, then a number.
+    Edge: where fewer than one in ten ever bought they are "window shoppers", fewer than half "visitors"; a
+          segment that differs in nothing else is "typical"; a single segment is "all users".
+    """
+    if len(effects) == 1:
+        return ("all users",)
+    ranked = [_ranked_words(effect, share) for effect, share in zip(effects, buyer_shares, strict=True)]
+    nouns = [_noun(share) for share in buyer_shares]
+    n_words = [N_WORDS] * len(effects)
+    for _ in range(len(THEMES)):
+        names = [_compose(words[:n], noun) for words, n, noun in zip(ranked, n_words, nouns, strict=True)]
+        equal = [i for i, name in enumerate(names) if names.count(name) > 1 and n_words[i] < len(ranked[i])]
+        if not equal:
+            break
+        for i in equal:
+            n_words[i] += 1
+    return tuple(
+        name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)
+    )
+
+
+def _ranked_words(effects: Mapping[str, float], buyer_share: float) -> list[tuple[int, str]]:
+    """(place of the theme in a name, word), one a theme, the strongest effect first."""
+    words: dict[str, tuple[int, str]] = {}
+    for feature, effect in sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0])):
+        word = WORDS.get(feature)
+        if word is None or abs(effect) < MIN_EFFECT or (word.only_buyers and buyer_share < 0.5):
+            continue
+        text = word.high if effect > 0 else word.low
+        if text and word.theme not in words:
+            words[word.theme] = (THEMES.index(word.theme), text)
+    return list(words.values())
+
+
+def _noun(buyer_share: float) -> str:
+    if buyer_share < 0.1:
+        return "window shoppers"
+    return "buyers" if buyer_share >= 0.5 else "visitors"
+
+
+def _compose(words: Sequence[tuple[int, str]], noun: str) -> str:
+    if not words:
+        return noun if noun == "window shoppers" else f"typical {noun}"
+    return " ".join(text for _, text in sorted(words)) + f" {noun}"
