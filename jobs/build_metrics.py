@@ -6,31 +6,24 @@ gold.data_quality; a re-run replaces them.
 """
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.bronze import QUARANTINE
 from ulm_spark.contracts.gold import DAILY_ACTIVITY, DATA_QUALITY, FUNNEL, RETENTION
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.users.metrics import summarise_days, summarise_funnel, summarise_quality, summarise_retention
 
 JOB = "build_metrics"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
-
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:

@@ -7,17 +7,14 @@ and leave the columns that look ahead alone.
 """
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.sessions.order_lines import list_order_lines
 from ulm_spark.sessions.orders import summarise_orders
 
@@ -25,12 +22,8 @@ JOB = "build_orders"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
-
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:

@@ -6,27 +6,22 @@ those first seen after it.
 """
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import SparkSession
 
 from ulm_spark.contracts.silver import EVENTS, PRODUCTS
 from ulm_spark.events.products import summarise_products
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 
 JOB = "build_products"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
-
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:

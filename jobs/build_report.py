@@ -4,7 +4,8 @@ Reads the slices of as_of: gold.daily_activity, gold.funnel, gold.retention, gol
 gold.user_segments, gold.churn_scores, gold.data_quality, the ops.*_models and ops.runs. Of what needs
 an outcome (gold.model_quality, gold.churn_outcomes, gold.recommendation_examples) it shows the latest
 slice not after as_of, and says so. Writes reports/as_of=DAY/index.html below the lake's root and the
-day's row of ops.reports, and prints the page's path. A re-run replaces both; equal tables give equal bytes.
+day's row of ops.reports; submitted alone it prints the page's path. A re-run replaces both; equal tables
+give equal bytes.
 """
 
 import sys
@@ -14,12 +15,11 @@ from datetime import date
 from pyspark.sql import SparkSession
 
 from ulm_spark.contracts.ops import REPORTS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
-from ulm_spark.report.page import ReportConf, render_report
+from ulm_spark.lake.store import Lake
+from ulm_spark.report.page import ReportConf, page_of, render_report
 from ulm_spark.report.records import tables_of
 from ulm_spark.report.slices import select_slices
 
@@ -27,11 +27,9 @@ JOB = "build_report"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
     report: ReportConf = field(default_factory=ReportConf)
 
 
@@ -41,16 +39,20 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         slices = select_slices(ledger.read, as_of)
         rows = {name: [row.asDict() for row in frame.collect()] for name, frame in slices.items()}
         page = render_report(tables_of(as_of, rows), conf.report).encode()
-        relative = f"reports/as_of={as_of}/index.html"
+        relative = page_of(as_of)
         ledger.lake.files.write_bytes(relative, page)
-        row = frame_of(spark, REPORTS, [(as_of, relative, len(page))])
-        ledger.replace(row, REPORTS)
-    print(f"{ledger.lake.root}/{relative}")
+        ledger.replace(frame_of(spark, REPORTS, [(as_of, relative, len(page))]), REPORTS)
+
+
+def run_and_say(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Write the page and print its path; ``ulm run`` says it by itself, also of a page that still holds."""
+    run(spark, conf, as_of)
+    print(f"{Lake(spark, conf.lake).root}/{page_of(as_of)}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line: --config FILE --as-of DATE [--set a.b=c]."""
-    return run_job(JOB, Conf, run, argv)
+    return run_job(JOB, Conf, run_and_say, argv)
 
 
 if __name__ == "__main__":

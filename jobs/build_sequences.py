@@ -11,12 +11,9 @@ from datetime import date
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, SEQUENCES
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.sessions.sequences import SequenceRules, build_sequences
 from ulm_spark.sessions.vocabulary import number_items
 
@@ -24,12 +21,9 @@ JOB = "build_sequences"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     sequences: SequenceRules = field(default_factory=SequenceRules)
 
 

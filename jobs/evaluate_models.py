@@ -11,13 +11,10 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.gold import MODEL_QUALITY
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.pipeline.measure import last_event_day, measure_churn_task, measure_items, measure_sessions
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.evaluate import EvaluationConf
@@ -28,12 +25,9 @@ JOB = "evaluate_models"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     sessions: SessionRules = field(default_factory=SessionRules)
     als: AlsConf = field(default_factory=AlsConf)
     evaluation: EvaluationConf = field(default_factory=EvaluationConf)

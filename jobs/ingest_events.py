@@ -12,26 +12,20 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.events.adapter import adapter_fingerprint, load_adapter
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
 from ulm_spark.events.intake import open_intake, take_back_unfinished, take_in
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 
 JOB = "ingest_events"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     source: SourceConf = field(default_factory=SourceConf)
 
 

@@ -11,14 +11,11 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.pipeline.score_sequences import recommend_by
 from ulm_spark.sequence.conf import TrainingConf
 
@@ -26,12 +23,9 @@ JOB = "recommend_next_items"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     training: TrainingConf = field(default_factory=TrainingConf)
 
 

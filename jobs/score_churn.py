@@ -7,7 +7,7 @@ replaces the slice.
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.ml import PipelineModel
@@ -17,21 +17,16 @@ from pyspark.sql import functions as F
 from ulm_spark.config.errors import RefusedError
 from ulm_spark.contracts.gold import CHURN_SCORES, USER_FEATURES
 from ulm_spark.contracts.ops import CHURN_MODELS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.predict.churn import score_churn
 
 JOB = "score_churn"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
-
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:

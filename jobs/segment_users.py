@@ -15,22 +15,18 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.gold import SEGMENT_PROFILES, USER_FEATURES, USER_SEGMENTS
 from ulm_spark.contracts.ops import SEGMENT_MODELS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.users.segments import SegmentConf, assign_segments, fit_segments, profile_segments
 
 JOB = "segment_users"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
     segments: SegmentConf = field(default_factory=SegmentConf)
 
 

@@ -12,15 +12,12 @@ from datetime import date
 from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.truth import LAWS
 from ulm_spark.lake.fingerprint import code_version, config_hash
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.landing import Landing
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.shop.conf import SimulationConf
 from ulm_spark.shop.generate import simulate_events
 from ulm_spark.shop.laws import law_rows
@@ -30,12 +27,9 @@ JOB = "simulate_shop"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     simulation: SimulationConf = field(default_factory=SimulationConf)
 
 

@@ -10,14 +10,11 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.ops import ALS_MODELS
 from ulm_spark.contracts.silver import EVENTS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.recommend.als import AlsConf, fit_als
 from ulm_spark.recommend.interactions import count_interactions, weigh_interactions
 
@@ -25,12 +22,9 @@ JOB = "train_als"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     als: AlsConf = field(default_factory=AlsConf)
 
 

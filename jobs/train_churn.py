@@ -12,14 +12,11 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.ops import CHURN_MODELS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, SESSIONS
-from ulm_spark.lake.job import run_job
+from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.session import SparkSettings
-from ulm_spark.lake.store import LakeConf
 from ulm_spark.predict.churn import fit_churn
 from ulm_spark.predict.churn_conf import ChurnConf
 from ulm_spark.predict.labels import fit_label_days, label_churn
@@ -29,12 +26,9 @@ JOB = "train_churn"
 
 
 @dataclass(frozen=True)
-class Conf:
+class Conf(BaseConf):
     """What the job reads from the config file."""
 
-    lake: LakeConf = field(default_factory=LakeConf)
-    spark: SparkSettings = field(default_factory=SparkSettings)
-    shop: ShopConf = field(default_factory=ShopConf)
     churn: ChurnConf = field(default_factory=ChurnConf)
 
 

@@ -53,8 +53,9 @@ def _class_of(tree: ast.Module, name: str) -> ast.ClassDef | None:
     return next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), None)
 
 
-def _fields_of(found: ast.ClassDef) -> list[ast.AnnAssign]:
-    return [node for node in found.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+def _fields_of(found: ast.ClassDef) -> list[tuple[str, str, ast.AnnAssign]]:
+    fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]
+    return [(ast.unparse(node.target), ast.unparse(node.annotation), node) for node in fields]
 
 
 def _default_of(node: ast.AnnAssign) -> str:
@@ -65,33 +66,38 @@ def _default_of(node: ast.AnnAssign) -> str:
     return ast.unparse(node.value) if node.value else ""
 
 
-def _section_of(root: Path, name: str, kind: str, imported: dict[str, str]) -> Section:
-    module = imported.get(kind, "")
-    path = root / (module.replace(".", "/") + ".py")
-    found = _class_of(ast.parse(path.read_text(encoding="utf-8")), kind) if module and path.exists() else None
+def _module_of(root: Path, tree: ast.Module, name: str) -> tuple[str, ast.Module]:
+    """The project's module that a name is imported from, and its text; the tree itself where it is not."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module and name in [alias.name for alias in node.names]:
+            path = root / (node.module.replace(".", "/") + ".py")
+            return node.module, ast.parse(path.read_text(encoding="utf-8")) if path.exists() else tree
+    return "", tree
+
+
+def _section_of(root: Path, name: str, kind: str, tree: ast.Module) -> Section:
+    module, there = _module_of(root, tree, kind)
+    found = _class_of(there, kind)
     if found is None:
         return Section(name, kind, "", ())
-    settings = tuple(
-        (ast.unparse(node.target), ast.unparse(node.annotation), _default_of(node)) for node in _fields_of(found)
-    )
+    settings = tuple((field, field_kind, _default_of(node)) for field, field_kind, node in _fields_of(found))
     return Section(name, f"{module}.{kind}", ast.get_docstring(found) or "", settings)
+
+
+def _sections_of(root: Path, kind: str, tree: ast.Module) -> tuple[Section, ...]:
+    """The sections of a Conf, its base classes' first."""
+    there = _module_of(root, tree, kind)[1]
+    conf = _class_of(there, kind)
+    if conf is None:
+        return ()
+    of_bases = [section for base in conf.bases for section in _sections_of(root, ast.unparse(base), there)]
+    return (*of_bases, *(_section_of(root, name, kind, there) for name, kind, _ in _fields_of(conf)))
 
 
 def read_job(root: Path, path: Path) -> Job:
     """A job's docstring and the sections of its Conf, from its text."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = {
-        alias.asname or alias.name: node.module
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
-    conf = _class_of(tree, "Conf")
-    sections = tuple(
-        _section_of(root, ast.unparse(node.target), ast.unparse(node.annotation), imported)
-        for node in (_fields_of(conf) if conf else [])
-    )
-    return Job(path.stem, ast.get_docstring(tree) or "", sections)
+    return Job(path.stem, ast.get_docstring(tree) or "", _sections_of(root, "Conf", tree))
 
 
 def read_jobs(root: Path) -> list[Job]:
@@ -125,10 +131,8 @@ def table_page(table: Table, jobs: set[str]) -> str:
         ("Written by", _job_link(table.writer, jobs, "../jobs/")),
         ("Read by", readers or "no job"),
     ]
-    if table.partition_by:
-        facts.append(("Partitioned by", ", ".join(table.partition_by)))
-    if table.cluster_by:
-        facts.append(("Clustered by", ", ".join(table.cluster_by)))
+    facts += [("Partitioned by", ", ".join(table.partition_by))] if table.partition_by else []
+    facts += [("Clustered by", ", ".join(table.cluster_by))] if table.cluster_by else []
     facts += [("Kept", f"{table.retention_days} days")] if table.retention_days is not None else []
     facts += [("Delta property", f"`{key}` = `{value}`") for key, value in table.properties]
     columns = [(f"`{c.name}`", f"`{c.type}`", "yes" if c.nullable else "", c.unit, c.meaning) for c in table.columns]
@@ -151,12 +155,9 @@ def table_page(table: Table, jobs: set[str]) -> str:
 
 def _section_lines(section: Section) -> list[str]:
     lines = ["", f"### `{section.name}`", "", f"`{section.where}`"]
-    if section.words:
-        lines += ["", section.words]
+    lines += ["", section.words] if section.words else []
     if section.settings:
-        rows = [
-            (f"`{name}`", f"`{kind}`", f"`{value}`" if value else "required") for name, kind, value in section.settings
-        ]
+        rows = [(f"`{name}`", f"`{kind}`", f"`{value or 'required'}`") for name, kind, value in section.settings]
         lines += ["", *_grid(("Setting", "Type", "Default"), rows)]
     return lines
 
@@ -193,9 +194,8 @@ def table_index(tables: tuple[Table, ...], jobs: set[str]) -> str:
 def job_index(jobs: list[Job]) -> str:
     """The list of jobs, by name."""
     words = "Each can be submitted alone; `ulm run` runs them in the order of their tables."
-    lines = [GENERATED, "# Jobs", "", words, ""]
     rows = [(f"[{job.name}]({job.name}.md)", job.words.split("\n\n")[0]) for job in jobs]
-    return "\n".join([*lines, *_grid(("Job", "What it does"), rows), ""])
+    return "\n".join([GENERATED, "# Jobs", "", words, "", *_grid(("Job", "What it does"), rows), ""])
 
 
 def build_pages(root: Path, tables: tuple[Table, ...]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.build_report import Conf, run
+from jobs.build_report import Conf, run, run_and_say
 from tests.frames import rows_of, utc
 from ulm_spark.contracts import ops
 from ulm_spark.lake.store import Lake, LakeConf
@@ -24,7 +24,7 @@ def test_a_lake_with_one_run_gives_its_page_and_a_second_run_changes_no_byte(
     lake.create(ops.RUNS)
     lake.append(rows_of(spark, ops.RUNS, [done]), ops.RUNS)
 
-    run(spark, Conf(lake=lake_conf), AS_OF)
+    run_and_say(spark, Conf(lake=lake_conf), AS_OF)
     printed = Path(capsys.readouterr().out.strip())
     first = printed.read_bytes()
     run(spark, Conf(lake=lake_conf), AS_OF)

@@ -118,7 +118,7 @@ def test_yoochoose_clicks_are_views_with_their_exact_times(spark: SparkSession, 
     n_distinct, n_sessions, first_ms = duckdb.sql(
         f"SELECT count(DISTINCT (SessionId, ItemId, Time)), count(DISTINCT SessionId), min(round(Time * 1000)::BIGINT) "
         f"FROM read_csv(['{folder}/yoochoose-clicks-100k_train_full.txt', '{folder}/yoochoose-clicks-100k_test.txt'])"
-    ).fetchone()  # type: ignore[misc]
+    ).fetchall()[0]
     events = lake.read(EVENTS)
     assert reasons_of(lake) == ({"duplicate": 83_846 - n_distinct} if n_distinct < 83_846 else {})
     found = events.agg(

@@ -66,6 +66,7 @@ def test_a_listener_tells_of_epochs_and_keeps_errors() -> None:
     listener = Listener(9, told.append)
     numbers = {"epoch": 2, "loss": 1.25, "ndcg": 0.5, "n_validation": 7, "rows_per_s": 1234.0}
     listener.hear(f"[1,0]<stdout>:{progress_line(numbers)}\n")
+    listener.hear('[1,1]<stdout>:ulm-progress {"epoch": 2, cut\n')
     listener.hear("ValueError: found no column\n")
     listener.hear("something later\n")
     assert told == ["epoch 2/9: loss 1.2500, validation NDCG@10 0.5000 over 7 users, 1,234 sequences/s"]

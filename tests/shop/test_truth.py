@@ -10,6 +10,9 @@ from ulm_spark.contracts import truth
 from ulm_spark.lake.store import check_frame
 from ulm_spark.shop.conf import SimulationConf
 from ulm_spark.shop.laws import LAWS, law_rows
+from ulm_spark.shop.personas import DEPARTMENTS
+from ulm_spark.shop.prices import PriceLaw
+from ulm_spark.shop.truth import list_promotions
 
 
 def test_frames_are_what_the_contracts_promise(spark: SparkSession, shop: Shop) -> None:
@@ -36,6 +39,11 @@ def test_users_carry_the_purchases_that_were_seen(shop: Shop) -> None:
     assert (dropped.dropped_at == orders.groupby("user_id").max().reindex(dropped.index)).all()
     assert (users.n_purchases[users.dropped_at.notna()] >= 2).all()
     assert not users.is_buyer[users.persona == "bot"].any()
+
+
+def test_a_shop_without_promotions_has_none(spark: SparkSession) -> None:
+    conf = SimulationConf(prices=PriceLaw(promotion_share=0.0))
+    assert list_promotions(spark.range(len(DEPARTMENTS)), conf).count() == 0
 
 
 def test_probabilities_sum_to_one(shop: Shop) -> None:

@@ -15,6 +15,12 @@ def test_two_features_of_one_theme_are_one_word() -> None:
     assert name_segments(effects, [1.0, 1.0])[0] == "big-basket frequent buyers"
 
 
+def test_the_word_of_a_theme_is_its_first_that_applies_whichever_is_stronger() -> None:
+    effects = [{"inactive_days": 1.2, "recency_days": 1.1, "n_sessions_30d": -1.3}, {"inactive_days": -1.0}]
+    assert name_segments(effects, [1.0, 1.0]) == ("lapsed buyers", "active buyers")
+    assert name_segments(effects, [0.2, 1.0])[0] == "dormant visitors"
+
+
 def test_who_hardly_bought_is_a_visitor_and_not_called_infrequent() -> None:
     effects = [{"n_orders_life": -2.0, "n_sessions_30d": 0.8}, {"n_orders_life": 1.0}]
     assert name_segments(effects, [0.1, 0.9]) == ("often-visiting visitors", "frequent buyers")

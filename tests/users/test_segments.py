@@ -60,7 +60,7 @@ def test_planted_groups_become_the_segments_the_largest_first(features: DataFram
 
 
 def test_a_name_says_what_sets_the_segment_apart(model: SegmentModel) -> None:
-    assert model.labels == ("recent frequent buyers", "lapsed buyers", "window shoppers")
+    assert model.labels == ("recent frequent buyers", "lapsed infrequent buyers", "window shoppers")
 
 
 def test_the_frames_are_the_contracts(spark: SparkSession, features: DataFrame, model: SegmentModel) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.silver import EVENT_TYPES
 from ulm_spark.events.adapter import SourceAdapter
-from ulm_spark.events.fields import EARLIEST_SQL, EVENT_FIELDS, FLAG_FIELDS, MONEY_FIELDS
+from ulm_spark.events.fields import EARLIEST_SQL, EVENT_FIELDS, FLAG_FIELDS, LINEAGE_NAMES, MONEY_FIELDS
 from ulm_spark.events.parse import IS_PARSED, ROW
 from ulm_spark.events.typed import OWN_FAILURE, SAID
 
@@ -69,7 +69,9 @@ def check_rows(typed: DataFrame, adapter: SourceAdapter) -> DataFrame:
     failures += [
         F.when(check.is_broken, _failure(F.lit(check.reason), F.lit(check.detail))) for check in checks(adapter)
     ]
-    return typed.select(ROW, *EVENT_FIELDS, F.coalesce(*failures, F.col(OWN_FAILURE)).alias(FAILURE))
+    # From here on only what the tables keep: rows are shuffled, and held for two writes.
+    row = F.struct(*(f"{ROW}.{name}" for name in (*LINEAGE_NAMES, "line"))).alias(ROW)
+    return typed.select(row, *EVENT_FIELDS, F.coalesce(*failures, F.col(OWN_FAILURE)).alias(FAILURE))
 
 
 def mark_duplicates(checked: DataFrame, known_ids: DataFrame) -> DataFrame:

@@ -3,10 +3,10 @@
 from ulm_spark.contracts.bronze import LINEAGE
 from ulm_spark.contracts.silver import EVENTS, MONEY
 
-_LINEAGE = {column.name for column in LINEAGE}
+LINEAGE_NAMES: tuple[str, ...] = tuple(column.name for column in LINEAGE)
 
 # Columns of silver.events that tell of the event, not of the row that brought it.
-EVENT_FIELDS: tuple[str, ...] = tuple(name for name in EVENTS.column_names if name not in _LINEAGE)
+EVENT_FIELDS: tuple[str, ...] = tuple(name for name in EVENTS.column_names if name not in LINEAGE_NAMES)
 
 # What a source can fill: all of them but the local day, and the time at which it sent the row.
 FIELDS: tuple[str, ...] = (*(name for name in EVENT_FIELDS if name != "event_on"), "received_at")

@@ -8,6 +8,7 @@ takes. What is computed between them are the transforms of rows, parse, typed, c
 from dataclasses import dataclass
 from typing import Protocol
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -117,7 +118,9 @@ def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake, zone: str,
     # Parsed from what was written, not from the files once more: they may be compressed, or change.
     raw = ledger.read(RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
     known_ids = ledger.read(EVENTS).select("event_id")
-    judged = judge(rejoin_files(raw, intake.files), known_ids, adapter, intake.n_columns, zone, currency).persist()
+    judged = judge(rejoin_files(raw, intake.files), known_ids, adapter, intake.n_columns, zone, currency)
+    # Written to two tables, parsed once. On disk: a batch can be as large as the source.
+    judged = judged.persist(StorageLevel.DISK_ONLY)
     try:
         ledger.append(quarantined_rows(judged), QUARANTINE)
         ledger.append(kept_events(judged), EVENTS)

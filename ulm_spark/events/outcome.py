@@ -6,15 +6,13 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import DataQualityError
-from ulm_spark.contracts.bronze import LINEAGE, QUARANTINE
+from ulm_spark.contracts.bronze import QUARANTINE
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.checks import FAILURE, check_rows, mark_duplicates
-from ulm_spark.events.fields import EVENT_FIELDS
+from ulm_spark.events.fields import EVENT_FIELDS, LINEAGE_NAMES
 from ulm_spark.events.parse import ROW, parse_rows
 from ulm_spark.events.typed import say_fields, type_fields
-
-_LINEAGE = [column.name for column in LINEAGE]
 
 
 def judge(
@@ -35,13 +33,13 @@ def judge(
 def kept_events(judged: DataFrame) -> DataFrame:
     """The rows that are events. Out: silver.events."""
     kept = judged.where(F.col(FAILURE).isNull())
-    return kept.select(*EVENT_FIELDS, *(f"{ROW}.{name}" for name in _LINEAGE)).select(*EVENTS.column_names)
+    return kept.select(*EVENT_FIELDS, *(f"{ROW}.{name}" for name in LINEAGE_NAMES)).select(*EVENTS.column_names)
 
 
 def quarantined_rows(judged: DataFrame) -> DataFrame:
     """The rows that are none, each with its reason. Out: bronze.quarantine."""
     failed = judged.where(F.col(FAILURE).isNotNull())
-    lineage = (f"{ROW}.{name}" for name in _LINEAGE)
+    lineage = (f"{ROW}.{name}" for name in LINEAGE_NAMES)
     return failed.select(*lineage, f"{FAILURE}.reason", f"{FAILURE}.detail", f"{ROW}.line").select(
         *QUARANTINE.column_names
     )

@@ -11,6 +11,7 @@ _END = "\u0001"
 
 ROW = "_row"
 IS_PARSED = "_is_parsed"
+CONTENT = "_content"
 
 
 def parse_rows(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataFrame:
@@ -18,7 +19,8 @@ def parse_rows(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
 
     In:   rows with the struct ``_row``: line and, for csv, n_columns and positions of its file.
           n_columns: the most columns that a file of the batch has.
-    Out:  _row, _is_parsed (true where the row is one whole record), then the adapter's columns.
+    Out:  _row, _is_parsed (true where the row is one whole record), _content (the adapter's
+          columns as one text, equal for equal rows), then the adapter's columns.
     Edge: all columns of a row that is no whole record are null.
     """
     if adapter.format == "csv":
@@ -40,7 +42,10 @@ def _parse_csv(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
         F.get("_t", F.get(F.col(f"{ROW}.positions"), F.lit(i))).cast(sql_type).alias(name)
         for i, (name, sql_type) in enumerate(adapter.columns.items())
     ]
-    return whole.select(ROW, IS_PARSED, *fields)
+    # Made of the array and not of the columns: Spark's optimizer keeps a variant of an expression for
+    # each renamed column in it, two to the power of their number.
+    content = F.to_json(F.transform(F.col(f"{ROW}.positions"), lambda place: F.get(F.col("_t"), place)))
+    return whole.select(ROW, IS_PARSED, content.alias(CONTENT), *fields)
 
 
 def _parse_json(rows: DataFrame, adapter: SourceAdapter) -> DataFrame:
@@ -51,6 +56,5 @@ def _parse_json(rows: DataFrame, adapter: SourceAdapter) -> DataFrame:
     parsed = rows.select(ROW, records.alias("_records"))
     record = F.get("_records", F.lit(0))
     is_parsed = F.coalesce((F.size("_records") == 1) & record.isNotNull(), F.lit(False))
-    return parsed.select(ROW, is_parsed.alias(IS_PARSED), F.when(is_parsed, record).alias("_record")).select(
-        ROW, IS_PARSED, "_record.*"
-    )
+    whole = parsed.select(ROW, is_parsed.alias(IS_PARSED), F.when(is_parsed, record).alias("_record"))
+    return whole.select(ROW, IS_PARSED, F.to_json("_record").alias(CONTENT), "_record.*")

@@ -11,7 +11,7 @@ from ulm_spark.config.errors import ConfigError
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.fields import EVENT_FIELDS, FIELDS, FLAG_FIELDS, MAP_FIELDS, MONEY_FIELDS, WHOLE_FIELDS
-from ulm_spark.events.parse import IS_PARSED, ROW
+from ulm_spark.events.parse import CONTENT, IS_PARSED, ROW
 
 SAID = "_said"
 OWN_FAILURE = "_own_failure"
@@ -36,7 +36,7 @@ def say_fields(parsed: DataFrame, adapter: SourceAdapter) -> DataFrame:
     """
     expressions = {f"fields.{name}": sql for name, sql in adapter.fields.items() if name != "received_at"}
     conditions = {f"rules.{rule.reason}.when": rule.when for rule in adapter.rules}
-    evaluated = _evaluate(parsed, adapter, {**expressions, **conditions}, _content_id(adapter))
+    evaluated = _evaluate(parsed, adapter, {**expressions, **conditions})
     failures = [
         F.when(
             F.col(f"`rules.{r.reason}.when`"),
@@ -46,7 +46,8 @@ def say_fields(parsed: DataFrame, adapter: SourceAdapter) -> DataFrame:
     ]
     own_failure = F.coalesce(*failures, F.lit(None).cast(FAILURE_TYPE))
     texts = {name: text_of(evaluated, adapter, name) for name in FIELDS if name != "received_at"}
-    texts["event_id"] = F.coalesce(texts["event_id"], F.col("_content_id"))
+    content_id = F.substring(F.sha2(F.concat(F.lit(f"{adapter.name}\n"), F.col(CONTENT)), 256), 1, 32)
+    texts["event_id"] = F.coalesce(texts["event_id"], content_id)
     return evaluated.select(
         ROW, IS_PARSED, own_failure.alias(OWN_FAILURE), *(text.alias(name) for name, text in texts.items())
     )
@@ -54,7 +55,7 @@ def say_fields(parsed: DataFrame, adapter: SourceAdapter) -> DataFrame:
 
 def say_received_at(parsed: DataFrame, adapter: SourceAdapter) -> DataFrame:
     """When the lake learned of each row, by the row itself. Out: _row, own_received_at (null where it says nothing)."""
-    evaluated = _evaluate(parsed, adapter, {"fields.received_at": adapter.fields["received_at"]}, F.lit(""))
+    evaluated = _evaluate(parsed, adapter, {"fields.received_at": adapter.fields["received_at"]})
     own = instant_of(text_of(evaluated, adapter, "received_at"), adapter.zone, adapter.time_unit)
     return evaluated.select(ROW, own.alias("own_received_at"))
 
@@ -67,15 +68,13 @@ def type_fields(said: DataFrame, adapter: SourceAdapter, zone: str, currency: st
           silver.events less the lineage.
     Edge: a flag that can't be read is true; an event without a product is no item's.
     """
-    event_at = instant_of(F.col("event_at"), adapter.zone, adapter.time_unit)
     has_price = F.coalesce(*MONEY_FIELDS).isNotNull()
     flags = {
         name: F.coalesce(F.col(name).try_cast("boolean"), F.lit(True)) & F.col("product_id").isNotNull()
         for name in FLAG_FIELDS
     }
     typed: dict[str, Column] = {
-        "event_at": event_at,
-        "event_on": F.to_date(F.from_utc_timestamp(event_at, zone)),
+        "event_at": instant_of(F.col("event_at"), adapter.zone, adapter.time_unit),
         "event_type": F.lower("event_type"),
         "currency": F.upper(F.coalesce(F.col("currency"), F.when(has_price, F.lit(currency)))),
         **{name: F.col(name).try_cast(MONEY) for name in MONEY_FIELDS},
@@ -83,8 +82,10 @@ def type_fields(said: DataFrame, adapter: SourceAdapter, zone: str, currency: st
         **flags,
     }
     texts = F.struct("event_at", *MONEY_FIELDS, *WHOLE_FIELDS, *FLAG_FIELDS).alias(SAID)
-    fields = [typed.get(name, F.col(name)).alias(name) for name in EVENT_FIELDS]
-    return said.select(ROW, IS_PARSED, OWN_FAILURE, texts, *fields)
+    fields = [typed.get(name, F.col(name)).alias(name) for name in EVENT_FIELDS if name != "event_on"]
+    columns = said.select(ROW, IS_PARSED, OWN_FAILURE, texts, *fields)
+    event_on = F.to_date(F.from_utc_timestamp("event_at", zone))
+    return columns.withColumn("event_on", event_on).select(ROW, IS_PARSED, OWN_FAILURE, SAID, *EVENT_FIELDS)
 
 
 def instant_of(text: Column, zone: str, time_unit: str) -> Column:
@@ -117,22 +118,15 @@ def text_of(evaluated: DataFrame, adapter: SourceAdapter, name: str) -> Column:
     return F.when(trimmed != "", trimmed)
 
 
-def _content_id(adapter: SourceAdapter) -> Column:
-    columns = F.to_json(F.struct(*(F.col(f"`{name}`") for name in adapter.columns)))
-    return F.substring(F.sha2(F.concat(F.lit(f"{adapter.name}\n"), columns), 256), 1, 32)
-
-
 def _whole(text: Column) -> Column:
     """A whole number, also where it is written 6.0; null for 6.5."""
     number = text.try_cast("DECIMAL(18,6)")
     return F.when(number == F.floor(number), number.try_cast("int"))
 
 
-def _evaluate(
-    parsed: DataFrame, adapter: SourceAdapter, expressions: Mapping[str, str], content_id: Column
-) -> DataFrame:
+def _evaluate(parsed: DataFrame, adapter: SourceAdapter, expressions: Mapping[str, str]) -> DataFrame:
     """Adds the adapter's expressions under their place in its file. Errors: ConfigError that names the place."""
-    kept = [F.col(ROW), F.col(IS_PARSED), content_id.alias("_content_id")]
+    kept = [F.col(ROW), F.col(IS_PARSED), F.col(CONTENT)]
     try:
         return parsed.select(*kept, *(F.expr(sql).alias(label) for label, sql in expressions.items()))
     except (AnalysisException, ParseException):

@@ -5,31 +5,33 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from ulm_spark.config.errors import ConfigError, UlmError
 from ulm_spark.config.load import load
-from ulm_spark.lake.ledger import JobConf
+from ulm_spark.config.shop import ShopConf
 from ulm_spark.lake.session import SparkSettings, open_session
+from ulm_spark.lake.store import LakeConf
 
 _LOG = logging.getLogger("ulm")
 
 
-class SubmittedConf(JobConf, Protocol):
-    """A job's Conf as the command line needs it."""
+@dataclass(frozen=True)
+class BaseConf:
+    """What every job reads from the config file; its own Conf adds the rest."""
 
-    @property
-    def spark(self) -> SparkSettings:
-        """Settings for the session."""
-        ...
+    lake: LakeConf = field(default_factory=LakeConf)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    shop: ShopConf = field(default_factory=ShopConf)
 
 
-ConfT = TypeVar("ConfT", bound=SubmittedConf)
+ConfT = TypeVar("ConfT", bound=BaseConf)
 
 
 def run_job(

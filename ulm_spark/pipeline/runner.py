@@ -14,7 +14,7 @@ from ulm_spark.config.load import load
 from ulm_spark.contracts.ops import EVERY_JOB
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.fingerprint import code_version, config_hash
-from ulm_spark.lake.job import SubmittedConf
+from ulm_spark.lake.job import BaseConf
 from ulm_spark.lake.ledger import done_runs, input_tables, output_tables
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
@@ -25,8 +25,8 @@ from ulm_spark.pipeline.graph import upstream
 class JobModule(Protocol):
     """A file of jobs/ as the runner sees it."""
 
-    Conf: type[SubmittedConf]
-    run: Callable[[SparkSession, SubmittedConf, date], None]
+    Conf: type[BaseConf]
+    run: Callable[[SparkSession, BaseConf, date], None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PlannedJob:
 
     name: str
     module: JobModule
-    conf: SubmittedConf
+    conf: BaseConf
 
 
 def plan(jobs: Sequence[str], config: Path | None, overrides: Sequence[str]) -> list[PlannedJob]:

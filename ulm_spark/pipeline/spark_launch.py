@@ -29,7 +29,6 @@ def launch_on_spark(manifest: Manifest, vocabulary: list[str], tell: Tell) -> No
             f"training.launcher: found spark, and no Horovod here ({error}); expected it. Run scripts/setup.sh."
         ) from error
     listener = Listener(manifest.conf.max_epochs, tell)
-    stream = _Lines(listener)
     try:
         results = horovod.spark.run(
             train_rank,
@@ -37,8 +36,8 @@ def launch_on_spark(manifest: Manifest, vocabulary: list[str], tell: Tell) -> No
             num_proc=manifest.conf.n_ranks,
             use_gloo=True,
             env=environment(manifest.conf),
-            stdout=stream,
-            stderr=stream,
+            stdout=_Lines(listener),
+            stderr=_Lines(listener),
             verbose=0,
         )
     except Exception as error:  # Horovod raises bare exceptions of several kinds

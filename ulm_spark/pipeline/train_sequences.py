@@ -32,6 +32,11 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> list[MODEL]:
     ledger.progress(
         f"{conf.model} on {snapshot.n_rows} sequences, {snapshot.n_items} items; ranks: {conf.ranks}, {conf.launcher}"
     )
+    if not vocabulary:
+        raise TrainingError(
+            f"{ITEM_VOCABULARY.name}: found no item of {ledger.as_of}; expected those that its sequences name. "
+            "Run build_sequences again."
+        )
     folder = ledger.new_model_dir("sequence")
     checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}"
     local = ledger.lake.files.local(checkpoints) or _own_cache(checkpoints)

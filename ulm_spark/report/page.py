@@ -1,6 +1,7 @@
 """How do the sections become one offline HTML page?"""
 
 from dataclasses import dataclass
+from datetime import date
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -32,6 +33,11 @@ class ReportConf:
             value = getattr(self, name)
             if value < 1:
                 raise ConfigError(f"report.{name}: found {value}; expected at least 1. Correct the config.")
+
+
+def page_of(as_of: date) -> str:
+    """The page of a day, below the lake's root."""
+    return f"reports/as_of={as_of}/index.html"
 
 
 def render_report(tables: ReportTables, conf: ReportConf) -> str:

@@ -88,7 +88,10 @@ class Listener:
         """One line; launchers may have put the rank before it."""
         _, mark, told = line.partition(PROGRESS_MARK)
         if mark:
-            self._tell(epoch_text(json.loads(told), self._max_epochs))
+            try:
+                self._tell(epoch_text(json.loads(told), self._max_epochs))
+            except (ValueError, KeyError):  # ranks that write at once may cut a line; that stops no training
+                self._kept.append(line.strip())
         elif line.strip():
             self._kept.append(line.strip())
 

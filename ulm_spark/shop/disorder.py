@@ -116,31 +116,37 @@ def write_lines(delivered: DataFrame, listings: DataFrame, law: DisorderLaw, see
         }
     )
     everything = copies.unionByName(listed, allowMissingColumns=True)
+    # The text in a step of its own: Spark then writes each line's JSON once, not once for each way to break it.
+    written = everything.select("event_id", "kind", "arrival", "received_at", _json().alias("text"))
     line_key = F.concat_ws("/", "event_id", "kind").alias("line_key")
-    return everything.select("event_id", "kind", "arrival", "received_at", line_key, _line().alias("line"))
+    return written.select("event_id", "kind", "arrival", "received_at", line_key, _line().alias("line"))
 
 
 def _allows(kind: str) -> Column:
     return F.col("unit_price").isNotNull() if kind in _PRICED else F.lit(True)
 
 
-def _line() -> Column:
-    """The bytes of a line: JSON, then what its kind breaks."""
+def _json() -> Column:
+    """The JSON of a line, with the values that its kind spoils."""
     kind = F.col("kind")
     event_at = F.date_format("event_at", _INSTANT_FORMAT)
-    broken = {
+    impossible_at = F.concat(F.lit("20111"), F.substring(event_at, 5, 20))
+    spoilt = {
         # A malformed line has an id of its own, so that it can never stand for the event.
         "event_id": F.when(kind.isin(*MALFORMED), F.concat("event_id", F.lit("-"), kind)).otherwise(F.col("event_id")),
-        "event_at": F.when(kind == "impossible_date", F.concat(F.lit("20111"), F.substring(event_at, 5, 20))).when(
-            kind != "missing_event_at", event_at
-        ),
+        "event_at": F.when(kind == "impossible_date", impossible_at).when(kind != "missing_event_at", event_at),
         "received_at": F.date_format("received_at", _INSTANT_FORMAT),
         "event_type": F.when(kind != "missing_event_type", F.col("event_type")),
         "unit_price": F.when(kind == "negative_price", -F.col("unit_price")).otherwise(F.col("unit_price")),
     }
-    text = F.to_json(F.struct(*[broken.get(name, F.col(name)).alias(name) for name in WIRE_COLUMNS]))
+    return F.to_json(F.struct(*[spoilt.get(name, F.col(name)).alias(name) for name in WIRE_COLUMNS]))
+
+
+def _line() -> Column:
+    """The bytes of a line: its text, broken where its kind says so."""
+    kind, text = F.col("kind"), F.col("text")
     length = F.length(text)
-    text = (
+    broken = (
         F.when(kind == "broken_json", F.substring(text, F.lit(1), (length * 0.6).cast("int")))
         .when(kind == "wrong_type", F.regexp_replace(text, r'"unit_price":[0-9.]+', '"unit_price":"twelve"'))
         .otherwise(text)
@@ -152,7 +158,7 @@ def _line() -> Column:
         F.unhex(F.lit("FF")),
         F.encode(F.substring(text, F.lit(opening + 1), length), "UTF-8"),
     )
-    return F.when(kind == "not_utf8", spoilt).otherwise(F.encode(text, "UTF-8"))
+    return F.when(kind == "not_utf8", spoilt).otherwise(F.encode(broken, "UTF-8"))
 
 
 def list_anomalies(lines: DataFrame) -> DataFrame:

@@ -144,10 +144,12 @@ def list_promotions(department_indices: DataFrame, conf: SimulationConf) -> Data
         for batch in batches:
             for d in batch["id"]:
                 promoted = np.flatnonzero(discounts[d])
+                days_on = [conf.starts_on + timedelta(days=int(day)) for day in promoted]
                 yield pd.DataFrame(
                     {
                         "department": DEPARTMENTS[d],
-                        "promoted_on": [conf.starts_on + timedelta(days=int(day)) for day in promoted],
+                        # An empty list would count as numbers.
+                        "promoted_on": pd.Series(days_on, dtype=object),
                         "discount_percent": discounts[d][promoted].astype(np.int32),
                     }
                 )

@@ -11,8 +11,8 @@ N_WORDS = 2
 class Word:
     """What to say of a segment far above, or far below, all users in one feature.
 
-    Words of one theme say nearly the same, so a name takes one of them. Themes stand in a name in
-    the order in which THEMES lists them. For buyers only: where hardly anyone bought, the noun
+    Words of one theme say nearly the same, so a name takes one of them, the first in WORDS that
+    applies. Themes stand in a name in the order in which THEMES lists them. For buyers only: where hardly anyone bought, the noun
     says so already.
     """
 
@@ -79,15 +79,17 @@ def name_segments(effects: Sequence[Mapping[str, float]], buyer_shares: Sequence
 
 def _ranked_words(effects: Mapping[str, float], buyer_share: float) -> list[tuple[int, str]]:
     """(place of the theme in a name, word), one a theme, the strongest effect first."""
-    words: dict[str, tuple[int, str]] = {}
-    for feature, effect in sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0])):
-        word = WORDS.get(feature)
-        if word is None or abs(effect) < MIN_EFFECT or (word.only_buyers and buyer_share < 0.5):
-            continue
+    strength: dict[str, float] = {}
+    texts: dict[str, str] = {}
+    for feature, word in WORDS.items():
+        effect = effects.get(feature, 0.0)
         text = word.high if effect > 0 else word.low
-        if text and word.theme not in words:
-            words[word.theme] = (THEMES.index(word.theme), text)
-    return list(words.values())
+        if abs(effect) < MIN_EFFECT or not text or (word.only_buyers and buyer_share < 0.5):
+            continue
+        strength[word.theme] = max(abs(effect), strength.get(word.theme, 0.0))
+        texts.setdefault(word.theme, text)
+    order = sorted(texts, key=lambda theme: (-strength[theme], theme))
+    return [(THEMES.index(theme), texts[theme]) for theme in order]
 
 
 def _noun(buyer_share: float) -> str:

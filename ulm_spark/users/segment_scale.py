@@ -43,12 +43,10 @@ def fit_scaling(sample: DataFrame, features: Sequence[str]) -> PipelineModel:
     """
     completing = Pipeline(stages=[*_completing_stages(features)]).fit(sample)
     completed = completing.transform(sample)
-    known = [f"known_{f}" for f in features]
-    limits = completed.agg(F.array(*(F.percentile(name, F.array(*map(F.lit, _TAILS))) for name in known))).collect()[0][
-        0
-    ]
+    tails = F.array(*map(F.lit, _TAILS))
+    limits = completed.agg(F.array(*(F.percentile(f"known_{f}", tails) for f in features))).collect()[0][0]
     drawn_in = [_drawn_in(f, low, high) for f, (low, high) in zip(features, limits, strict=True)]
-    stages = [
+    stages: list[SQLTransformer | VectorAssembler | StandardScaler] = [
         SQLTransformer(statement=f"SELECT *, {', '.join(drawn_in)} FROM __THIS__"),
         VectorAssembler(inputCols=[f"drawn_{f}" for f in features], outputCol="drawn"),
         StandardScaler(inputCol="drawn", outputCol="scaled", withMean=True, withStd=True),
