@@ -12,10 +12,10 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.events.adapter import adapter_fingerprint, load_adapter
+from ulm_spark.events.adapter import load_adapter
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
-from ulm_spark.events.intake import open_intake, take_back_unfinished, take_in
+from ulm_spark.events.intake import open_intake, source_inputs, take_back_unfinished, take_in
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 
@@ -29,17 +29,22 @@ class Conf(BaseConf):
     source: SourceConf = field(default_factory=SourceConf)
 
 
+def external_inputs(spark: SparkSession, conf: Conf) -> dict[str, str]:
+    """The state of the adapter and of the source's files, by which a run with nothing new is skipped."""
+    return source_inputs(spark, conf.source, load_adapter(conf.source.adapter))
+
+
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Bring the source's new files into the lake, all of them or none."""
     adapter = load_adapter(conf.source.adapter)
     with open_run(spark, conf, JOB, as_of) as ledger, explained_failures(adapter):
-        ledger.note_input(f"adapter {adapter.name}", adapter_fingerprint(adapter))
+        for name, state in source_inputs(spark, conf.source, adapter).items():
+            ledger.note_input(name, state)
         take_back_unfinished(ledger)
         intake = open_intake(spark, conf.source, adapter, ledger)
         if intake is None:
             ledger.progress("no new file")
             return
-        ledger.note_input(f"source {adapter.name}", intake.batch.batch_id)
         ledger.progress(f"{len(intake.batch.files)} new files")
         take_in(spark, ledger, intake, conf.shop.zone, conf.shop.currency)
 

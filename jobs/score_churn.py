@@ -14,11 +14,11 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import RefusedError
 from ulm_spark.contracts.gold import CHURN_SCORES, USER_FEATURES
 from ulm_spark.contracts.ops import CHURN_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.literal import frame_of
 from ulm_spark.predict.churn import score_churn
 
 JOB = "score_churn"
@@ -35,7 +35,10 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         known = ledger.read(CHURN_MODELS).where(F.col("as_of") <= F.lit(as_of))
         noted = known.orderBy(F.desc("as_of")).select("path", "settings").first()
         if noted is None:
-            raise RefusedError(f"{JOB}: found no churn model up to {as_of}; expected one. Run train_churn for the day.")
+            ledger.note(
+                f"found no churn model up to {as_of}; expected one. See the message of train_churn in ops.runs."
+            )
+            return ledger.replace(frame_of(spark, CHURN_SCORES, []), CHURN_SCORES)
         settings = json.loads(noted["settings"])
         features = ledger.read(USER_FEATURES).where(F.col("as_of") == F.lit(as_of))
         pipeline = PipelineModel.load(ledger.model_dir(noted["path"]).uri)

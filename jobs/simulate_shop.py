@@ -1,15 +1,13 @@
 """Make a synthetic shop: raw event files in a landing folder, and the truth that was planted in them.
 
-Reads nothing but section ``simulation`` of the config; --as-of only dates the run. Writes the raw
-files and all truth tables. A second run with the same settings and code leaves the files as they
-are; a killed one is begun again and ends in the same files and tables.
+Reads nothing but section ``simulation`` of the config; --as-of only dates the run. Writes the raw files and all truth
+tables. A second run with the same settings and code leaves them; a killed one is begun again and ends in the same.
 """
 
 import sys
 from dataclasses import dataclass, field
 from datetime import date
 
-from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 
 from ulm_spark.contracts.truth import LAWS
@@ -39,11 +37,10 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     fingerprint = f"{code_version()} {config_hash(conf)}"
     with open_run(spark, conf, JOB, as_of) as ledger:
         if landing.holds(fingerprint) and not ledger.lake.is_empty(LAWS):
-            ledger.progress(f"{sim.landing} holds this simulation already")
-            return
+            return ledger.progress(f"{sim.landing} holds this simulation already")
         landing.begin()
         users, *others = [spark.range(0, n, 1, sim.pieces(n)) for n in counts(sim)]
-        coded = simulate_events(users, sim).persist(StorageLevel.MEMORY_AND_DISK)
+        coded = simulate_events(users, sim).persist()
         made = simulate(coded, Indices(users, *others), sim, conf.shop.currency)
         for table, frame in made.truth:
             ledger.progress(table.name)

@@ -23,7 +23,12 @@ RUNS = Table(
         Column("rows_in", "BIGINT", "Rows read, where the job counts them", nullable=True, unit="rows"),
         Column("rows_out", "BIGINT", "Rows written, all tables together", unit="rows"),
         Column("rows_quarantined", "BIGINT", "Rows sent to quarantine", unit="rows"),
-        Column("message", "STRING", "The error of a failed run", nullable=True),
+        Column(
+            "message",
+            "STRING",
+            "The error of a failed run; why a finished one has less to show than one expects",
+            nullable=True,
+        ),
     ),
     writer=EVERY_JOB,
     readers=("build_report",),

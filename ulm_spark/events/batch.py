@@ -73,7 +73,12 @@ class Batch:
     @property
     def batch_id(self) -> str:
         """Sixteen hex digits that depend on the source and its files alone, not on their order."""
-        digest = hashlib.sha256(self.source.encode())
-        for name, modified_ms, size_bytes in sorted(file.identity for file in self.files):
-            digest.update(f"\n{name}\t{modified_ms}\t{size_bytes}".encode())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.source, self.files)
+
+
+def fingerprint(source: str, files: Iterable[InputFile]) -> str:
+    """Sixteen hex digits of a source's name and the files' names, times and sizes, in any order."""
+    digest = hashlib.sha256(source.encode())
+    for name, modified_ms, size_bytes in sorted(file.identity for file in files):
+        digest.update(f"\n{name}\t{modified_ms}\t{size_bytes}".encode())
+    return digest.hexdigest()[:16]

@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.contracts.table import Table
-from ulm_spark.events.adapter import SourceAdapter
-from ulm_spark.events.batch import Batch, SourceConf, new_files
+from ulm_spark.events.adapter import SourceAdapter, adapter_fingerprint
+from ulm_spark.events.batch import Batch, SourceConf, fingerprint, new_files
 from ulm_spark.events.files import list_files, open_rows, peek_shapes
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
 from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
@@ -56,6 +56,15 @@ class Intake:
     n_columns: int
     files: DataFrame
     content: DataFrame
+
+
+def source_inputs(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter) -> dict[str, str]:
+    """What an ingest depends on beside tables, by name: fingerprints of the adapter and of all the source's files.
+
+    Errors: SourceError where the source has no file at all.
+    """
+    files = fingerprint(adapter.name, list_files(spark, conf.path, adapter.files))
+    return {f"adapter {adapter.name}": adapter_fingerprint(adapter), f"source {adapter.name}": files}
 
 
 def open_intake(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter, ledger: Ledger) -> Intake | None:

@@ -60,6 +60,7 @@ class Run:
     rows_in: int | None = None
     rows_out: int = 0
     rows_quarantined: int = 0
+    message: str | None = None
 
     def read(self, table: Table) -> DataFrame:
         """The table at the version pinned when the run began; the job's own tables as they are now."""
@@ -126,6 +127,11 @@ class Run:
         """Adds to the rows sent to quarantine."""
         self.rows_quarantined += n_rows
 
+    def note(self, text: str) -> None:
+        """Says, and records in ops.runs, why the run has less to show than one expects."""
+        self.message = text
+        report_progress(text)
+
     def progress(self, text: str) -> None:
         """Says how far the run is."""
         report_progress(text)
@@ -170,7 +176,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
             rows.append(_row(run, conf, "failed", started_at, time.monotonic() - clock_s, message[:500]))
             _write_rows(lake, rows)
             raise
-        rows.append(_row(run, conf, "done", started_at, time.monotonic() - clock_s, None))
+        rows.append(_row(run, conf, "done", started_at, time.monotonic() - clock_s, run.message))
         _write_rows(lake, rows)
 
 

@@ -46,14 +46,14 @@ def fit_churn(examples: Sequence[DataFrame], conf: ChurnConf) -> ChurnModel:
     """
     rows = _numeric(reduce(DataFrame.unionByName, examples), conf.max_rows).persist()
     try:
-        counts = _counts_by_day(rows)
+        counts = _measure_counts_by_day(rows)
         _refuse_too_few(counts, conf)
-        features = _features_with_values(rows)
+        features = _measure_filled_features(rows)
         days = tuple(sorted(counts))
         held_on, before = days[-1], days[:-1]
         metrics: dict[str, float] = {"n_label_days": float(len(days))}
         if _has_both({held_on: counts[held_on]}) and _has_both({day: counts[day] for day in before}):
-            metrics |= _measure(rows, features, held_on, conf)
+            metrics |= _measure_held(rows, features, held_on, conf)
         n_rows = sum(stayed + churned for stayed, churned in counts.values())
         metrics["churn_rate"] = sum(churned for _, churned in counts.values()) / n_rows
         return ChurnModel(_fit_trees(rows, features, conf), metrics, n_rows, days)
@@ -116,7 +116,7 @@ def _doubles(features: Sequence[str]) -> tuple[Column, ...]:
     return tuple(F.col(name).cast("double").alias(name) for name in features)
 
 
-def _counts_by_day(rows: DataFrame) -> dict[date, tuple[int, int]]:
+def _measure_counts_by_day(rows: DataFrame) -> dict[date, tuple[int, int]]:
     """Users who stayed and who churned, by label day."""
     counted = rows.groupBy("as_of").agg(F.count_if(F.col("label") == 0), F.count_if(F.col("label") == 1)).collect()
     return {row[0]: (row[1], row[2]) for row in counted}
@@ -137,7 +137,7 @@ def _refuse_too_few(counts: dict[date, tuple[int, int]], conf: ChurnConf) -> Non
         )
 
 
-def _features_with_values(rows: DataFrame) -> tuple[str, ...]:
+def _measure_filled_features(rows: DataFrame) -> tuple[str, ...]:
     counts = rows.agg(*(F.count(name).alias(name) for name in CHURN_FEATURES)).collect()[0]
     return tuple(name for name in CHURN_FEATURES if counts[name] > 0)
 
@@ -175,11 +175,11 @@ def _p_churn() -> Column:
     return vector_to_array(F.col("probability"))[1]
 
 
-def _measure(rows: DataFrame, features: Sequence[str], held_on: date, conf: ChurnConf) -> dict[str, float]:
+def _measure_held(rows: DataFrame, features: Sequence[str], held_on: date, conf: ChurnConf) -> dict[str, float]:
     """Both models fitted before held_on, measured on its users."""
     is_held = F.col("as_of") == F.lit(held_on)
     before, held = rows.where(~is_held), rows.where(is_held)
-    have_values = set(_features_with_values(before))
+    have_values = set(_measure_filled_features(before))
     trees = _fit_trees(before, [name for name in features if name in have_values], conf)
     recency = _fit_recency(before)
     scored = recency.transform(trees.transform(held).select("label", "recency_days", _p_churn().alias("p_trees")))

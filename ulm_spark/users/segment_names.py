@@ -12,8 +12,8 @@ class Word:
     """What to say of a segment far above, or far below, all users in one feature.
 
     Words of one theme say nearly the same, so a name takes one of them, the first in WORDS that
-    applies. Themes stand in a name in the order in which THEMES lists them. For buyers only: where hardly anyone bought, the noun
-    says so already.
+    applies. Themes stand in a name in the order in which THEMES lists them. For buyers only: where
+    hardly anyone bought, the noun says so already.
     """
 
     theme: str

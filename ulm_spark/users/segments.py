@@ -125,7 +125,7 @@ def fit_segments(features: DataFrame, conf: SegmentConf) -> SegmentModel:
         centres = np.array(k_means.clusterCenters())
         pipeline = PipelineModel([*scaling.stages, k_means])
     unnamed = SegmentModel(pipeline, names, _as_tuples(centres), ("",) * len(centres), silhouettes, n_sample)
-    return _named_by_size(features, unnamed)
+    return _fit_names_by_size(features, unnamed)
 
 
 def assign_segments(features: DataFrame, model: SegmentModel) -> DataFrame:
@@ -183,7 +183,7 @@ def _choose_k(scaled: DataFrame, conf: SegmentConf) -> tuple[KMeansModel | None,
     return best, silhouettes
 
 
-def _named_by_size(features: DataFrame, model: SegmentModel) -> SegmentModel:
+def _fit_names_by_size(features: DataFrame, model: SegmentModel) -> SegmentModel:
     """The model with its segments renumbered by their users, largest first, and named by their effects."""
     placed = _placed(features, model)
     is_buyer = F.col("n_purchase_days") > 0
