@@ -35,9 +35,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         known = ledger.read(CHURN_MODELS).where(F.col("as_of") <= F.lit(as_of))
         noted = known.orderBy(F.desc("as_of")).select("path", "settings").first()
         if noted is None:
-            ledger.note(
-                f"found no churn model up to {as_of}; expected one. See the message of train_churn in ops.runs."
-            )
+            ledger.note(f"found no churn model up to {as_of}; expected one. See what train_churn said in ops.runs.")
             return ledger.replace(frame_of(spark, CHURN_SCORES, []), CHURN_SCORES)
         settings = json.loads(noted["settings"])
         features = ledger.read(USER_FEATURES).where(F.col("as_of") == F.lit(as_of))
