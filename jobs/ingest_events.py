@@ -3,7 +3,8 @@
 Reads the files of section source as its adapter in conf/sources describes them. Writes every row
 to bronze.raw_events and then to silver.events or, with the reason, to bronze.quarantine: raw =
 kept + quarantined, to the row, or the batch is taken back. ops.ingested_files is written last: a
-run that was killed before it is begun again, and a run without new files changes nothing.
+run that was killed before it is begun again, and a run without new files changes nothing. Where
+the adapter, shop.zone or shop.currency changed, all the source's files are read again.
 """
 
 import sys
@@ -15,7 +16,7 @@ from pyspark.sql import SparkSession
 from ulm_spark.events.adapter import load_adapter
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
-from ulm_spark.events.intake import open_intake, source_inputs, take_back_unfinished, take_in
+from ulm_spark.events.intake import Reading, open_intake, source_inputs, take_back_unfinished, take_in
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 
@@ -41,12 +42,13 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         for name, state in source_inputs(spark, conf.source, adapter).items():
             ledger.note_input(name, state)
         take_back_unfinished(ledger)
-        intake = open_intake(spark, conf.source, adapter, ledger)
+        reading = Reading(adapter, conf.shop.zone, conf.shop.currency)
+        intake = open_intake(spark, conf.source, reading, ledger)
         if intake is None:
             ledger.progress("no new file")
             return
-        ledger.progress(f"{len(intake.batch.files)} new files")
-        take_in(spark, ledger, intake, conf.shop.zone, conf.shop.currency)
+        ledger.progress(intake.summary)
+        take_in(spark, ledger, intake)
 
 
 def main(argv: list[str] | None = None) -> int:

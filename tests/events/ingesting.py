@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
@@ -12,7 +11,8 @@ from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import SourceAdapter, load_adapter
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
-from ulm_spark.events.intake import Ledger, open_intake, take_back_unfinished, take_in
+from ulm_spark.events.intake import Ledger, Reading, open_intake, take_back_unfinished, take_in
+from ulm_spark.lake.literal import frame_of
 
 WRITTEN = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
 
@@ -27,17 +27,15 @@ class MemoryLedger:
         self.n_quarantined = 0
 
     def read(self, table: Table) -> DataFrame:
-        schema = StructType.fromDDL(table.schema_ddl)
         # One partition: a row a task would cost more than the test.
-        return self.spark.createDataFrame(self.rows.get(table.name, []), schema).coalesce(1)
+        return frame_of(self.spark, table, self.rows.get(table.name, [])).coalesce(1)
 
     def append(self, frame: DataFrame, table: Table) -> None:
         assert tuple(frame.columns) == table.column_names
-        self.rows.setdefault(table.name, []).extend(tuple(row) for row in frame.collect())
+        self.rows.setdefault(table.name, []).extend(_computed(frame))
 
     def delete(self, table: Table, condition: str) -> None:
-        kept = self.read(table).where(~F.expr(condition)).collect()
-        self.rows[table.name] = [tuple(row) for row in kept]
+        self.rows[table.name] = _computed(self.read(table).where(~F.expr(condition)))
 
     def count_in(self, n_rows: int) -> None:
         self.n_in += n_rows
@@ -62,6 +60,11 @@ class MemoryLedger:
         return {table.name: sorted(map(repr, self.rows.get(table.name, []))) for table in WRITTEN}
 
 
+def _computed(frame: DataFrame) -> list[tuple[object, ...]]:
+    # Through Arrow, there and back: instants keep their zone, and no Python worker starts.
+    return [tuple(row.values()) for row in frame.toArrow().to_pylist()]
+
+
 def ingest(
     ledger: MemoryLedger,
     folder: Path,
@@ -76,9 +79,9 @@ def ingest(
     tables: Ledger = ledger
     with explained_failures(source):
         take_back_unfinished(tables)
-        intake = open_intake(ledger.spark, conf, source, tables)
+        intake = open_intake(ledger.spark, conf, Reading(source, zone, currency), tables)
         if intake is not None:
-            take_in(ledger.spark, tables, intake, zone, currency)
+            take_in(ledger.spark, tables, intake)
     return ledger
 
 

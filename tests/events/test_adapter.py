@@ -72,3 +72,4 @@ def test_a_wrong_adapter_is_refused_by_file_and_field(tmp_path: Path, change: tu
 def test_equal_adapters_have_equal_fingerprints() -> None:
     assert adapter_fingerprint(small_shop()) == adapter_fingerprint(small_shop())
     assert adapter_fingerprint(small_shop()) != adapter_fingerprint(small_shop(zone="Europe/Paris"))
+    assert adapter_fingerprint(small_shop()) == adapter_fingerprint(small_shop(path="moved.yaml", about="The same"))

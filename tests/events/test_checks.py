@@ -8,12 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from tests.events.ingesting import HEADER, MemoryLedger, ingest, small_shop
 from ulm_spark.config.errors import ConfigError, SourceError
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import Rule
 
 _GOOD = "2024-05-01 10:00:00,purchase,u1,p1,2.50,3,o1"
@@ -260,6 +261,41 @@ def test_a_batch_that_was_left_unfinished_is_begun_again(spark: SparkSession, tm
         ledger = MemoryLedger(spark)
         ledger.rows = {table.name: list(whole.rows[table.name]) for table in order[:n_written]}
         assert ingest(ledger, tmp_path, small_shop()).snapshot() == whole.snapshot()
+
+
+class _Killed(BaseException):
+    """A process that is gone: nothing is taken back after it."""
+
+
+class _KilledLedger(MemoryLedger):
+    n_writes_left = 0
+
+    def append(self, frame: DataFrame, table: Table) -> None:
+        self._live_or_die()
+        super().append(frame, table)
+
+    def delete(self, table: Table, condition: str) -> None:
+        self._live_or_die()
+        super().delete(table, condition)
+
+    def _live_or_die(self) -> None:
+        if not self.n_writes_left:
+            raise _Killed
+        self.n_writes_left -= 1
+
+
+def test_a_run_killed_while_it_reads_files_again_is_begun_again(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"{HEADER}{_GOOD}\nbroken\n")
+    old, changed = (ingest(MemoryLedger(spark), tmp_path, small_shop(), currency=code) for code in ("EUR", "USD"))
+    for n_writes in (1, 3, 6):  # ops.ingested_files; two of the three tables; raw rows and quarantine anew
+        killed = _KilledLedger(spark)
+        killed.rows = {name: list(rows) for name, rows in old.rows.items()}
+        killed.n_writes_left = n_writes
+        with pytest.raises(_Killed):
+            ingest(killed, tmp_path, small_shop(), currency="USD")
+        ledger = MemoryLedger(spark)
+        ledger.rows = killed.rows
+        assert ingest(ledger, tmp_path, small_shop(), currency="USD").snapshot() == changed.snapshot()
 
 
 def test_a_second_run_writes_only_what_a_new_file_brings(spark: SparkSession, tmp_path: Path) -> None:

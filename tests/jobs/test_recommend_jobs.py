@@ -18,7 +18,7 @@ AS_OF = date(2024, 3, 31)
 ALS = AlsConf(rank=4, iterations=5, n_blocks=2, top_n=10)
 N_USERS, N_ITEMS = 40, 12
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
 
 
 def _purchases(user: int) -> list[tuple[str, str, date]]:

@@ -46,6 +46,7 @@ def some_events(spark: SparkSession, n_events: int) -> DataFrame:
 
 
 @pytest.mark.flow
+@pytest.mark.slow
 def test_late_events_restate_what_they_touch_and_a_rerun_changes_nothing(
     spark: SparkSession, lake_conf: LakeConf
 ) -> None:

@@ -1,8 +1,10 @@
 """One writer for a table and a day."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -104,8 +106,142 @@ def test_a_killed_process_on_this_machine_frees_its_lock_at_once(tmp_path: Path)
         assert [holder.run_id for holder in dead] == ["killed"]
 
 
-def test_a_torn_lock_file_is_no_lock(tmp_path: Path) -> None:
+def test_a_fresh_torn_lock_holds_and_an_old_one_does_not(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    files.write_bytes(lock_name(SESSIONS, DAY), b'{"run_id": "o')
+    name = lock_name(SESSIONS, DAY)
+    files.write_bytes(name, b'{"run_id": "o')
+    with pytest.raises(LockedError, match="can't be read"), hold(files):
+        pass
+    os.utime(tmp_path / name, (time.time() - 121, time.time() - 121))
     with hold(files) as dead:
         assert dead == []
+
+
+class PausedReader(LocalFiles):
+    """Stops after one of its reads until it is let go."""
+
+    def __init__(self, root: Path, pauses_after: int) -> None:
+        super().__init__(root)
+        self.pauses_after = pauses_after
+        self.paused, self.go_on = threading.Event(), threading.Event()
+
+    def read_bytes(self, relative: str) -> bytes | None:
+        content = super().read_bytes(relative)
+        self.pauses_after -= 1
+        if self.pauses_after == 0:
+            self.paused.set()
+            assert self.go_on.wait(20)
+        return content
+
+
+# The second read is that of remove_if, so there the living lock has been put aside and is put back.
+@pytest.mark.parametrize("pauses_after", [1, 2])
+def test_a_slow_taker_of_a_dead_lock_does_not_remove_the_new_one(tmp_path: Path, pauses_after: int) -> None:
+    left_behind(LocalFiles(tmp_path))
+    slow, refused = PausedReader(tmp_path, pauses_after), []
+
+    def take_slowly() -> None:
+        try:
+            with held_locks(slow, (SESSIONS,), "job", DAY, "slow", 120):
+                pass
+        except LockedError as error:
+            refused.append(error)
+
+    taker = threading.Thread(target=take_slowly)
+    taker.start()
+    assert slow.paused.wait(20)
+    quick = LocalFiles(tmp_path)
+    with held_locks(quick, (SESSIONS,), "job", DAY, "quick", 120) as dead:
+        slow.go_on.set()
+        taker.join(20)
+        assert [holder.run_id for holder in dead] == ["old"]
+        assert json.loads(quick.read_bytes(lock_name(SESSIONS, DAY)) or b"")["run_id"] == "quick"
+    assert len(refused) == 1
+    assert list((tmp_path / "_locks").iterdir()) == []
+
+
+def test_of_two_takers_at_once_one_wins(tmp_path: Path) -> None:
+    left_behind(LocalFiles(tmp_path))
+    both_read, one_refused = threading.Barrier(2), threading.Event()
+    outcomes: list[str] = []
+
+    class Meeting(LocalFiles):
+        has_met = False
+
+        def read_bytes(self, relative: str) -> bytes | None:
+            content = super().read_bytes(relative)
+            if not self.has_met:
+                self.has_met = True
+                both_read.wait(20)
+            return content
+
+    def take(run_id: str) -> None:
+        try:
+            with held_locks(Meeting(tmp_path), (SESSIONS,), "job", DAY, run_id, 120):
+                outcomes.append("won")
+                one_refused.wait(5)
+        except LockedError:
+            outcomes.append("refused")
+            one_refused.set()
+
+    takers = [threading.Thread(target=take, args=(run_id,)) for run_id in ("a", "b")]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join(30)
+    assert sorted(outcomes) == ["refused", "won"]
+
+
+def test_an_owner_that_lost_its_lock_fails_and_leaves_the_others(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    name = lock_name(SESSIONS, DAY)
+    with pytest.raises(LockedError, match="lost to another run"), hold(files, expiry_s=1):  # noqa: PT012
+        left_behind(files, run_id="other")
+        others = files.read_bytes(name)
+        time.sleep(0.7)  # two beats
+        assert files.read_bytes(name) == others
+    assert files.read_bytes(name) == others
+    assert files.read_bytes(lock_name(FUNNEL, DAY)) is None
+
+
+def test_an_owner_whose_lock_was_taken_and_freed_again_fails_too(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    with pytest.raises(LockedError, match="lost to another run"), hold(files):
+        files.delete(lock_name(SESSIONS, DAY))
+
+
+def test_a_beat_that_fails_once_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class FailingOnce(LocalFiles):
+        has_failed = False
+
+        def write_bytes(self, relative: str, content: bytes) -> None:
+            if not self.has_failed:
+                self.has_failed = True
+                raise OSError("no such luck")
+            super().write_bytes(relative, content)
+
+    files = FailingOnce(tmp_path)
+    name = lock_name(FUNNEL, DAY)  # the first that a beat writes
+    with caplog.at_level("WARNING", logger="ulm"), hold(files, expiry_s=1):
+        first = files.read_bytes(name)
+        deadline = time.monotonic() + 20
+        while files.read_bytes(name) == first:
+            assert time.monotonic() < deadline, "no heartbeat came"
+            time.sleep(0.05)
+    assert f"{name}: no sign of life written, trying again: OSError" in caplog.text
+
+
+def test_a_beat_in_flight_does_not_bring_a_freed_lock_back(tmp_path: Path) -> None:
+    class SlowWriter(LocalFiles):
+        is_writing = threading.Event()
+
+        def write_bytes(self, relative: str, content: bytes) -> None:
+            self.is_writing.set()
+            time.sleep(0.3)
+            super().write_bytes(relative, content)
+
+    files = SlowWriter(tmp_path)
+    with pytest.raises(RuntimeError), hold(files, expiry_s=1):  # noqa: PT012
+        assert files.is_writing.wait(20)
+        raise RuntimeError
+    assert list((tmp_path / "_locks").iterdir()) == []

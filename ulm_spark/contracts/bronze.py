@@ -63,6 +63,11 @@ INGESTED_FILES = Table(
         Column("batch_id", "STRING", "The ingest batch that read it"),
         Column("n_rows", "BIGINT", "Rows of the file in bronze.raw_events"),
         Column("n_quarantined", "BIGINT", "Rows of the file in bronze.quarantine"),
+        Column(
+            "read_by",
+            "STRING",
+            "What it was read by: a hash of the adapter, shop.zone and shop.currency; where it differs, the file is read again",
+        ),
     ),
     writer="ingest_events",
 )

@@ -68,6 +68,7 @@ ITEMS = Table(
         Column("category", "STRING", "Category path from the root, joined by /"),
         Column("brand", "STRING", "Brand"),
         Column("list_price", MONEY, "Price before promotion", unit="currency"),
+        Column("currency", "STRING", "ISO 4217 code of list_price"),
         Column("listed_at", "TIMESTAMP", "From then on shoppers see it", unit="UTC"),
         Column("popularity", "DOUBLE", "Zipf weight before persona taste; any scale"),
     ),

@@ -51,7 +51,7 @@ class SourceAdapter:
     files: tuple[str, ...]
     columns: dict[str, str]
     fields: dict[str, str]
-    about: str = ""
+    about: str = field(default="", compare=False, repr=False)
     optional: tuple[str, ...] = ()
     zone: str = "UTC"
     time_unit: Literal["text", "epoch_s", "epoch_ms"] = "text"
@@ -62,7 +62,7 @@ class SourceAdapter:
     escape: str = '"'
     header: bool = True
     encoding: Literal["UTF-8", "ISO-8859-1"] = "UTF-8"
-    path: str = field(default="the adapter", compare=False)
+    path: str = field(default="the adapter", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._refuse(
@@ -144,5 +144,5 @@ def find_adapter(name_or_path: str) -> Path:
 
 
 def adapter_fingerprint(adapter: SourceAdapter) -> str:
-    """Twelve hex digits; equal settings, equal text."""
+    """Twelve hex digits; equal settings, equal text, wherever the file lies and whatever about says."""
     return hashlib.sha256(repr(adapter).encode()).hexdigest()[:12]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.errors import ConfigError, RefusedError
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,41 @@ class InputFile:
         return datetime.fromtimestamp(self.modified_ms / 1000, UTC)
 
 
+@dataclass(frozen=True)
+class IngestedFile:
+    """A row of ops.ingested_files. identity: as an InputFile's."""
+
+    identity: tuple[str, int, int]
+    batch_id: str
+    read_by: str
+
+
+def outdated_files(
+    found: Iterable[InputFile], ingested: Iterable[IngestedFile], read_by: str, source: str
+) -> list[IngestedFile]:
+    """The files that the lake has as another adapter, zone or currency read them.
+
+    Errors: RefusedError where the source no longer has one of them as it was: what the lake has of
+    it can't be made anew, and beside files that are read otherwise it would be wrong.
+    """
+    outdated = [file for file in ingested if file.read_by != read_by]
+    there = {file.identity for file in found}
+    n_missing = sum(file.identity not in there for file in outdated)
+    if n_missing:
+        raise RefusedError(
+            f"source {source}: found a changed adapter, shop.zone or shop.currency, and {n_missing} of the "
+            f"{len(outdated)} files that were ingested before the change gone from source.path or changed; expected "
+            "all of them as they were, to read them again. Put the files back, restore the old adapter, zone and "
+            "currency, or start a new lake.root."
+        )
+    return outdated
+
+
 def new_files(found: Iterable[InputFile], ingested: Collection[tuple[object, ...]]) -> list[InputFile]:
     """The files that the lake does not have yet, by name.
 
-    ingested: source_file, modified_at in milliseconds and size_bytes of the source's rows in
-    ops.ingested_files. A file that changed is a new one; its old rows turn out as duplicates.
+    ingested: the identities of the files that it has. A file that changed is a new one; its old
+    rows turn out as duplicates.
     """
     return sorted((file for file in found if file.identity not in ingested), key=lambda file: file.source_file)
 

@@ -5,7 +5,9 @@ writes follow each other, over a ledger that the job hands in, and holds the act
 takes. What is computed between them are the transforms of rows, parse, typed, checks and outcome.
 """
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pyspark import StorageLevel
@@ -16,10 +18,10 @@ from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import SourceAdapter, adapter_fingerprint
-from ulm_spark.events.batch import Batch, SourceConf, fingerprint, new_files
+from ulm_spark.events.batch import Batch, IngestedFile, SourceConf, fingerprint, new_files, outdated_files
 from ulm_spark.events.files import list_files, open_rows, peek_shapes
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
-from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
+from ulm_spark.events.rows import FILES_DDL, file_rows, frame_of_rows, receive, rejoin_files
 from ulm_spark.events.shape import refuse_bad_files
 
 
@@ -48,14 +50,44 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True)
-class Intake:
-    """A batch ready to be read. files: a frame of FILES_DDL. content: the files as they were opened."""
+class Reading:
+    """What decides, beside its bytes, what a file's rows become. zone and currency: the shop's."""
 
     adapter: SourceAdapter
+    zone: str
+    currency: str
+
+    @property
+    def read_by(self) -> str:
+        """Twelve hex digits. Which files the adapter looks for changes nothing in those that are read.
+
+        Nor does source.on_bad_file: it says what to do with a file when it comes.
+        """
+        adapter = adapter_fingerprint(replace(self.adapter, files=("*",)))
+        return hashlib.sha256(f"{adapter}\n{self.zone}\n{self.currency}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A batch ready to be read.
+
+    outdated: files of it that the lake has as another adapter, zone or currency read them. files: a
+    frame of FILES_DDL. content: the files as they were opened.
+    """
+
+    reading: Reading
     batch: Batch
+    outdated: tuple[IngestedFile, ...]
     n_columns: int
     files: DataFrame
     content: DataFrame
+
+    @property
+    def summary(self) -> str:
+        """Which files will be read, in words."""
+        n_outdated, n_new = len(self.outdated), len(self.batch.files) - len(self.outdated)
+        again = [f"adapter, zone or currency changed: reading {n_outdated} files again"] if n_outdated else []
+        return "; ".join(again + ([f"{n_new} new files"] if n_new else []))
 
 
 def source_inputs(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter) -> dict[str, str]:
@@ -67,18 +99,18 @@ def source_inputs(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter)
     return {f"adapter {adapter.name}": adapter_fingerprint(adapter), f"source {adapter.name}": files}
 
 
-def open_intake(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter, ledger: Ledger) -> Intake | None:
-    """The source's files that ops.ingested_files does not name; None where there is no such file.
+def open_intake(spark: SparkSession, conf: SourceConf, reading: Reading, ledger: Ledger) -> Intake | None:
+    """The source's files that ops.ingested_files does not name as read so; None where there is no such file.
 
     Errors: SourceError where the source has no file at all, or where one is unreadable or, unless
-    source.on_bad_file says otherwise, of another shape than the adapter's.
+    source.on_bad_file says otherwise, of another shape than the adapter's; RefusedError where a
+    file that must be read again is gone.
     """
+    adapter = reading.adapter
     found = list_files(spark, conf.path, adapter.files)
-    # As a number: Spark gives timestamps to Python in the machine's own zone.
-    modified_ms = F.unix_millis("modified_at").alias("modified_ms")
-    ingested = ledger.read(INGESTED_FILES).where(F.col("source") == adapter.name)
-    known = {tuple(row) for row in ingested.select("source_file", modified_ms, "size_bytes").collect()}
-    files = new_files(found, known)
+    ingested = _ingested_files(ledger, adapter.name)
+    outdated = outdated_files(found, ingested, reading.read_by, adapter.name)
+    files = new_files(found, {file.identity for file in ingested} - {file.identity for file in outdated})
     if not files:
         return None
     shapes = peek_shapes(spark, adapter, files)
@@ -86,22 +118,29 @@ def open_intake(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter, l
         refuse_bad_files(adapter, files, shapes)
     batch = Batch(adapter.name, tuple(files))
     return Intake(
-        adapter=adapter,
+        reading=reading,
         batch=batch,
+        outdated=tuple(outdated),
         n_columns=max(shape.n_columns for shape in shapes),
-        files=spark.createDataFrame(file_rows(batch, shapes), FILES_DDL),
+        files=frame_of_rows(spark, FILES_DDL, file_rows(batch, shapes)),
         content=open_rows(spark, adapter, files),
     )
 
 
-def take_in(spark: SparkSession, ledger: Ledger, intake: Intake, zone: str, currency: str) -> None:
+def take_in(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
     """Writes the batch: its rows, what they became, and last of all that its files are in the lake.
 
+    Rule:   of outdated files, first of all ops.ingested_files forgets that they are in the lake:
+            from then on they are an unfinished batch, whenever the run is killed.
     Errors: DataQualityError where rows in are not events and quarantine together; whatever the
-    error, the batch is taken back.
+            error, the batch is taken back.
     """
+    if intake.outdated:
+        _judged(ledger, intake)  # an adapter that Spark refuses is refused while the lake still has the old rows
+        ledger.delete(INGESTED_FILES, _is_of_batch(file.batch_id for file in intake.outdated))
+        take_back_unfinished(ledger)
     try:
-        _write_batch(spark, ledger, intake, zone, currency)
+        _write_batch(spark, ledger, intake)
     except Exception:
         take_back_unfinished(ledger)
         raise
@@ -116,18 +155,34 @@ def take_back_unfinished(ledger: Ledger) -> None:
     begun = ledger.read(RAW_EVENTS).select("batch_id").distinct()
     left_over = [row["batch_id"] for row in begun.join(finished, on="batch_id", how="left_anti").collect()]
     if left_over:
-        condition = f"batch_id IN ({', '.join(repr(batch_id) for batch_id in sorted(left_over))})"
         for table in (EVENTS, QUARANTINE, RAW_EVENTS):
-            ledger.delete(table, condition)
+            ledger.delete(table, _is_of_batch(left_over))
 
 
-def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake, zone: str, currency: str) -> None:
-    batch, adapter = intake.batch, intake.adapter
-    ledger.append(receive(intake.content, intake.files, batch, adapter, intake.n_columns), RAW_EVENTS)
+def _ingested_files(ledger: Ledger, source: str) -> list[IngestedFile]:
+    # As a number: Spark gives timestamps to Python in the machine's own zone.
+    modified_ms = F.unix_millis("modified_at").alias("modified_ms")
+    rows = ledger.read(INGESTED_FILES).where(F.col("source") == source)
+    selected = rows.select("source_file", modified_ms, "size_bytes", "batch_id", "read_by").collect()
+    return [IngestedFile((row[0], row[1], row[2]), row["batch_id"], row["read_by"]) for row in selected]
+
+
+def _is_of_batch(batch_ids: Iterable[str]) -> str:
+    return f"batch_id IN ({', '.join(repr(batch_id) for batch_id in sorted(set(batch_ids)))})"
+
+
+def _judged(ledger: Ledger, intake: Intake) -> DataFrame:
     # Parsed from what was written, not from the files once more: they may be compressed, or change.
-    raw = ledger.read(RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
+    raw = ledger.read(RAW_EVENTS).where(F.col("batch_id") == intake.batch.batch_id)
     known_ids = ledger.read(EVENTS).select("event_id")
-    judged = judge(rejoin_files(raw, intake.files), known_ids, adapter, intake.n_columns, zone, currency)
+    rows, reading = rejoin_files(raw, intake.files), intake.reading
+    return judge(rows, known_ids, reading.adapter, intake.n_columns, reading.zone, reading.currency)
+
+
+def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
+    batch = intake.batch
+    ledger.append(receive(intake.content, intake.files, batch, intake.reading.adapter, intake.n_columns), RAW_EVENTS)
+    judged = _judged(ledger, intake)
     # Written to two tables, parsed once. On disk: a batch can be as large as the source.
     judged = judged.persist(StorageLevel.DISK_ONLY)
     try:
@@ -141,9 +196,9 @@ def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake, zone: str,
     ledger.count_in(sum(row["n_rows"] for row in counts))
     ledger.count_quarantined(sum(row["n_quarantined"] for row in counts))
     by_file = {row["source_file"]: (row["n_rows"], row["n_quarantined"]) for row in counts}
+    read_by = intake.reading.read_by
     rows = [
-        (batch.source, file.source_file, file.modified_at, file.size_bytes, batch.batch_id, *by_file[file.source_file])
-        for file in batch.files
+        (batch.source, f.source_file, f.modified_at, f.size_bytes, batch.batch_id, *by_file[f.source_file], read_by)
+        for f in batch.files
     ]
-    manifest = spark.createDataFrame(rows, INGESTED_FILES.schema_ddl)
-    ledger.append(manifest.coalesce(1), INGESTED_FILES)
+    ledger.append(frame_of_rows(spark, INGESTED_FILES.schema_ddl, rows).coalesce(1), INGESTED_FILES)

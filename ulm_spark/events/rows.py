@@ -1,10 +1,12 @@
 """The rows of source files as they arrived, each with its file and line: bronze.raw_events."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from pyspark.sql import Column, DataFrame, Window
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from ulm_spark.contracts.bronze import RAW_EVENTS
 from ulm_spark.events.adapter import SourceAdapter
@@ -19,15 +21,21 @@ FILES_DDL = (
     "file_uri STRING, source_file STRING, modified_at TIMESTAMP, size_bytes BIGINT, n_columns INT, "
     "positions ARRAY<INT>, n_header_lines INT, problem STRING"
 )
-FileRow = tuple[str, str, datetime, int, int, list[int], int, str | None]
 
 
-def file_rows(batch: Batch, shapes: Sequence[FileShape]) -> list[FileRow]:
+def file_rows(batch: Batch, shapes: Sequence[FileShape]) -> list[tuple[object, ...]]:
     """One row of FILES_DDL per file of the batch."""
     return [
         (f.uri, f.source_file, f.modified_at, f.size_bytes, s.n_columns, list(s.positions), s.n_header_lines, s.problem)
         for f, s in zip(batch.files, shapes, strict=True)
     ]
+
+
+def frame_of_rows(spark: SparkSession, ddl: str, rows: Sequence[Sequence[object]]) -> DataFrame:
+    """Rows in the order of the DDL's columns as a frame: through Arrow, so that no Python worker starts for them."""
+    schema = StructType.fromDDL(ddl)
+    dicts = [dict(zip(schema.names, row, strict=True)) for row in rows]
+    return spark.createDataFrame(pa.Table.from_pylist(dicts, schema=to_arrow_schema(schema)), schema=schema)
 
 
 def number_lines(lines: DataFrame) -> DataFrame:

@@ -12,6 +12,7 @@ from ulm_spark import __version__
 
 # Where a run happens, not what it computes: these sections change no result.
 NOT_HASHED = ("spark",)
+NO_SOURCE = (".pyc", ".pyo")
 
 
 def config_hash(conf: object) -> str:
@@ -21,12 +22,13 @@ def config_hash(conf: object) -> str:
 
 @cache
 def code_version() -> str:
-    """The version, with a hash of the package's and the jobs' source."""
+    """The version, with a hash of the package's and the jobs' files, templates too."""
     digest = hashlib.sha256()
     for package in ("ulm_spark", "jobs"):
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
-            for source in sorted(Path(folder).rglob("*.py")):
+            sources = (path for path in Path(folder).rglob("*") if path.is_file() and path.suffix not in NO_SOURCE)
+            for source in sorted(sources):
                 digest.update(source.relative_to(folder).as_posix().encode() + source.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:8]}"
 

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -43,17 +44,28 @@ def run_job(
     """Reads the options, opens the session, runs the job; gives the exit code."""
     log_to_stderr()
     options = _parser(job, run).parse_args(argv)
-    try:
+
+    def command() -> None:
         conf = load(options.config, conf_type, options.set)
-        spark = open_session(f"ulm {job} {options.as_of}", conf.spark)
-        run(spark, conf, options.as_of)
+        run(open_session(f"ulm {job} {options.as_of}", conf.spark), conf, options.as_of)
+
+    return guarded(job, command)
+
+
+def guarded(name: str, command: Callable[[], object]) -> int:
+    """Runs a command; a known failure is one line on stderr, and its exit code is given back, 0 where none."""
+    try:
+        command()
     except UlmError as error:
-        print(f"{job}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
-    except PySparkException as error:
-        print(f"{job}: Spark stopped the job. {first_lines(error)}", file=sys.stderr)
-        _LOG.debug("job=%s", job, exc_info=True)
+    except (PySparkException, Py4JError) as error:
+        print(f"{name}: Spark stopped the job. {first_lines(error)}", file=sys.stderr)
+        _LOG.debug("%s failed in Spark", name, exc_info=True)
         return 1
+    except KeyboardInterrupt:
+        print(f"{name}: stopped. Run the same command again to go on.", file=sys.stderr)
+        return 130
     return 0
 
 

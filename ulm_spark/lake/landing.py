@@ -70,7 +70,7 @@ class Landing:
             self._name_files(draft, ready, files_per_day > 1, _SUFFIX[compression])
             self._write_marker(ready, fingerprint)
             self._fs.delete(self._folder, True)
-            self._fs.rename(ready, self._folder)
+            self._move(ready, self._folder)
 
     def _read_marker(self) -> str | None:
         marker = self._path(self._folder, MARKER)
@@ -107,8 +107,12 @@ class Landing:
                 parts = [s.getPath() for s in self._fs.listStatus(shard) if s.getPath().getName().startswith("part-")]
                 assert len(parts) == 1, "one task writes all lines of a file"
                 named = self._path(ready, f"{day_on}{number}.json{suffix}")
-                self._fs.rename(parts[0], named)
+                self._move(parts[0], named)
                 self._date(named, day_on)
+
+    def _move(self, source: JavaObject, target: JavaObject) -> None:
+        if not self._fs.rename(source, target):  # Hadoop says no by its answer, not by an error
+            raise RefusedError(f"{target}: found that {source} can't be moved there; expected a folder that takes it.")
 
     def _date(self, path: JavaObject, day_on: str) -> None:
         # The same files have the same times, so that a reader who knows them does not read them again.

@@ -19,7 +19,7 @@ from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake import models
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.lock import Holder, held_locks
+from ulm_spark.lake.lock import Holder, held_locks, lock_name
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
 from ulm_spark.lake.store import Lake, LakeConf, Written
@@ -37,8 +37,8 @@ class JobConf(Protocol):
 
 
 def input_tables(job: str) -> tuple[Table, ...]:
-    """The tables that a job reads, by their contracts."""
-    return tuple(table for table in TABLES if job in table.readers)
+    """The tables that a job reads, by their contracts; its own and the run log are not counted."""
+    return tuple(t for t in TABLES if job in t.readers and t.writer not in (EVERY_JOB, job))
 
 
 def output_tables(job: str) -> tuple[Table, ...]:
@@ -63,8 +63,8 @@ class Run:
     message: str | None = None
 
     def read(self, table: Table) -> DataFrame:
-        """The table at the version pinned when the run began; the job's own tables as they are now."""
-        if table.writer == self.job:
+        """The table at the version pinned when the run began; the job's own and the run log as they are now."""
+        if table.writer in (self.job, EVERY_JOB):
             return self.lake.read(table)
         return self.lake.read(table, self.version(table))
 
@@ -164,8 +164,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
         lake.create(RUNS)
         for table in outputs:
             lake.create(table)
-        inputs = [table for table in input_tables(job) if table.writer != job]
-        pinned = {table.name: lake.version(table) for table in inputs}
+        pinned = {table.name: lake.version(table) for table in input_tables(job)}
         run = Run(lake, job, as_of, run_id, pinned)
         run.inputs = {name: str(version) for name, version in pinned.items()}
         rows = [_killed_row(holder) for holder in dead_runs]
@@ -176,8 +175,16 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
             rows.append(_row(run, conf, "failed", started_at, time.monotonic() - clock_s, message[:500]))
             _write_rows(lake, rows)
             raise
+        if run.rows_in is None:
+            run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(job))
         rows.append(_row(run, conf, "done", started_at, time.monotonic() - clock_s, run.message))
         _write_rows(lake, rows)
+
+
+def _rows_of_day(run: Run, table: Table) -> int:
+    """Rows that a run had before it, counted from Delta's own statistics: of its day where the table has days."""
+    frame = run.read(table)
+    return (frame.where(F.col("as_of") == F.lit(run.as_of)) if table.is_as_of else frame).count()
 
 
 def _row(
@@ -225,12 +232,16 @@ def _write_rows(lake: Lake, rows: list[tuple[object, ...]]) -> None:
 
 
 def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
-    """The last finished run of each job for a day, as plain values by column of ops.runs."""
-    runs = lake.read(RUNS).where((F.col("as_of") == F.lit(as_of)) & (F.col("status") == "done"))
+    """The last run of each job for a day, as plain values by column of ops.runs, where it was done.
+
+    A job whose last run failed or was killed is absent: that run may have written some of its tables.
+    """
     last: dict[str, dict[str, object]] = {}
-    for row in runs.orderBy("started_at", "run_id").collect():
+    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy("started_at", "run_id").collect():
         last[row["job"]] = row.asDict()
-    return last
+    return {job: run for job, run in last.items() if run["status"] == "done"}
 
 
-__all__ = ["EVERY_JOB", "JobConf", "Run", "done_runs", "input_tables", "open_run", "output_tables"]
+def is_locked(lake: Lake, job: str, as_of: date) -> bool:
+    """True where a run of the job holds a lock, or one that was killed has left it."""
+    return any(lake.files.read_bytes(lock_name(table, as_of)) is not None for table in output_tables(job))

@@ -2,10 +2,12 @@
 
 A lock is a small JSON file made atomically. Its owner rewrites it while it lives. A lock whose
 process is gone on this machine is dead at once; one of another machine is dead when no sign of
-life came for lock_expiry_s. Two machines' clocks may differ by less than that.
+life came for lock_expiry_s. Two machines' clocks may differ by less than that. An owner that was
+taken for dead and lives after all finds another's lock, leaves it alone, and fails.
 """
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -18,6 +20,10 @@ from datetime import date
 from ulm_spark.config.errors import LockedError
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.files import Files
+
+_LOG = logging.getLogger("ulm")
+_PAUSE_S = 0.05
+_LOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -51,64 +57,107 @@ def held_locks(
 ) -> Iterator[list[Holder]]:
     """Holds the locks of all the tables; yields the dead runs whose locks it found.
 
-    Errors: LockedError where another run that lives holds one of them.
+    Errors: LockedError where another run that lives holds one of them, or got one in the meantime.
     """
-    now = time.time()
-    holder = Holder(
-        run_id,
-        job,
-        as_of.isoformat(),
-        socket.gethostname(),
-        os.getpid(),
-        _process_start(os.getpid()),
-        now,
-        now,
-    )
-    names = sorted(lock_name(table, as_of) for table in tables)
+    holder = _holder(job, as_of, run_id)
     taken: list[str] = []
     dead: dict[str, Holder] = {}
     stop = threading.Event()
+    beat = threading.Thread(target=_beat, args=(files, taken, holder, expiry_s / 4, stop), daemon=True)
+    lost: list[str] = []
     try:
-        for name in names:
+        for name in sorted(lock_name(table, as_of) for table in tables):
             former = _take(files, name, holder, expiry_s)
             taken.append(name)
             if former is not None:
                 dead[former.run_id] = former
-        beat = threading.Thread(target=_beat, args=(files, taken, holder, expiry_s / 4, stop), daemon=True)
         beat.start()
         yield list(dead.values())
-        stop.set()
-        beat.join()
     finally:
         stop.set()
-        for name in taken:
-            files.delete(name)
+        if beat.is_alive():
+            beat.join()  # a beat in flight must not bring a released lock back
+        lost = [name for name in taken if not _release(files, name, holder)]
+    if lost:
+        raise LockedError(
+            f"{', '.join(lost)}: found the lock lost to another run; expected run {run_id} to hold it to its end. "
+            f"No sign of life came for {expiry_s} seconds, or the file was deleted. Run {job} for {as_of} again."
+        )
+
+
+def _holder(job: str, as_of: date, run_id: str) -> Holder:
+    now, pid = time.time(), os.getpid()
+    return Holder(run_id, job, as_of.isoformat(), socket.gethostname(), pid, _process_start(pid), now, now)
 
 
 def _take(files: Files, name: str, holder: Holder, expiry_s: int) -> Holder | None:
-    """Takes one lock; gives back the dead run that held it before, None where nobody did."""
+    """Takes one lock; gives back the dead run whose lock it removed, None where there was none."""
     former: Holder | None = None
-    while not files.create(name, _encode(holder)):
-        found = _decode(files.read_bytes(name))
-        if found is None:  # released, or half written by a machine that died: look again
-            time.sleep(0.05)
-            if _decode(files.read_bytes(name)) is None and files.read_bytes(name) is not None:
-                files.delete(name)
+    while True:
+        files.create(name, _encode(holder))
+        content = files.read_bytes(name)  # read even what was just made: only what lies there counts
+        if content is None:  # released, or put aside for an instant by another taker
+            time.sleep(_PAUSE_S)
             continue
-        if not found.is_dead(expiry_s):
+        found = _decode(content)
+        if found is not None and found.run_id == holder.run_id:
+            return former
+        if found is None:
+            _refuse_fresh(files, name, expiry_s)
+        elif not found.is_dead(expiry_s):
             raise LockedError(
                 f"{name}: found the lock of job {found.job} for {found.as_of} (process {found.pid} on {found.host}); "
                 f"expected no other writer. Wait for it to end, or for {expiry_s} seconds after its machine died."
             )
-        former = found
-        files.delete(name)
-    return former
+        if files.remove_if(name, content):
+            former = found
+
+
+def _refuse_fresh(files: Files, name: str, expiry_s: int) -> None:
+    """An unreadable lock may be one that is being written, so it holds until it is old."""
+    modified_at_s = files.modified_at_s(name)
+    if modified_at_s is not None and time.time() - modified_at_s <= expiry_s:
+        raise LockedError(
+            f"{name}: found a lock file that can't be read; expected none, or the JSON of its owner. "
+            f"Wait until it is {expiry_s} seconds old, then run again."
+        )
 
 
 def _beat(files: Files, names: list[str], holder: Holder, every_s: float, stop: threading.Event) -> None:
+    """Rewrites the locks that are still the holder's, until stopped; what fails is tried at the next beat."""
     while not stop.wait(every_s):
         for name in names:
-            files.write_bytes(name, _encode(replace(holder, beaten_at_s=time.time())))
+            try:
+                if _own_content(files, name, holder) is None:
+                    _LOG.error("%s: the lock is no longer that of run %s", name, holder.run_id)
+                else:
+                    files.write_bytes(name, _encode(replace(holder, beaten_at_s=time.time())))
+            except Exception as error:
+                _LOG.warning("%s: no sign of life written, trying again: %s", name, type(error).__name__)
+
+
+def _release(files: Files, name: str, holder: Holder) -> bool:
+    """Deletes a lock that is the holder's; False where it is not, and it is left alone."""
+    try:
+        content = _own_content(files, name, holder)
+        return content is not None and files.remove_if(name, content)
+    except Exception as error:  # the other locks must be freed too, and this one dies with the process
+        _LOG.warning("%s: the lock could not be deleted: %s", name, type(error).__name__)
+        return True
+
+
+def _own_content(files: Files, name: str, holder: Holder) -> bytes | None:
+    """What lies in the holder's lock, None where it is not the holder's any more.
+
+    Edge: a taker that judged an older lock may have put this one aside for an instant.
+    """
+    for _ in range(_LOOKS):
+        content = files.read_bytes(name)
+        if content is not None:
+            found = _decode(content)
+            return content if found is not None and found.run_id == holder.run_id else None
+        time.sleep(_PAUSE_S)
+    return None
 
 
 def _encode(holder: Holder) -> bytes:

@@ -6,7 +6,6 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 
-from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 # What the lake's correctness stands on; no config file may say otherwise.
@@ -21,7 +20,7 @@ REQUIRED = {
 class SparkSettings:
     """Section ``spark``: Spark's own settings by name, for a session that nobody submitted.
 
-    Under spark-submit what the command and the cluster say wins; these fill what they leave open.
+    Under spark-submit they are not used: there the command and the cluster decide.
     """
 
     settings: dict[str, str] = field(default_factory=dict)
@@ -29,11 +28,13 @@ class SparkSettings:
 
 def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
     """The running session, or a new one with Delta's extensions."""
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+    settings = dict(REQUIRED)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # set only where spark-submit started this process
         # Workers are started by name; without this they would be another Python than the driver's.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        settings = {"spark.sql.warehouse.dir": _warehouse(), **spark_settings.settings, **REQUIRED}
     builder = SparkSession.builder.appName(app_name)
-    for key, value in {**_scratch_folders(), **_open_settings(spark_settings.settings), **REQUIRED}.items():
+    for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
@@ -43,18 +44,6 @@ def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
     return session
 
 
-def _open_settings(settings: dict[str, str]) -> dict[str, str]:
-    """The settings that spark-submit has not decided already."""
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # set only where spark-submit started this process
-        return settings
-    SparkContext._ensure_initialized()
-    submitted = SparkConf()
-    return {key: value for key, value in settings.items() if not submitted.contains(key)}
-
-
-def _scratch_folders() -> dict[str, str]:
-    """Keep the embedded metastore and warehouse, which Spark would drop into the current folder, away from it."""
-    if "PYSPARK_GATEWAY_PORT" in os.environ:
-        return {}
-    scratch = os.path.join(tempfile.gettempdir(), f"ulm-spark-{os.getuid()}")
-    return {"spark.sql.warehouse.dir": os.path.join(scratch, "warehouse")}
+def _warehouse() -> str:
+    """A folder for the embedded catalog, which Spark would otherwise make in the current one."""
+    return os.path.join(tempfile.gettempdir(), f"ulm-spark-{os.getuid()}", "warehouse")

@@ -101,22 +101,23 @@ class Lake:
     def append(self, frame: DataFrame, table: Table) -> Written:
         """Adds rows. Not idempotent: for a caller that cleans up after a killed run itself."""
         check_frame(frame, table)
-        writer = frame.write.format("delta").mode("append")
-        self._save(writer, table)
-        return self.last_written(table)
+        before = self.version(table)
+        self._save(frame.write.format("delta").mode("append"), table)
+        return self._written(table, before)
 
     def replace_slice(self, frame: DataFrame, table: Table, condition: str) -> Written:
         """Replaces the rows that meet the condition by the frame, whose rows must all meet it."""
         check_frame(frame, table)
-        writer = frame.write.format("delta").mode("overwrite").option("replaceWhere", condition)
-        self._save(writer, table)
-        return self.last_written(table)
+        before = self.version(table)
+        self._save(frame.write.format("delta").mode("overwrite").option("replaceWhere", condition), table)
+        return self._written(table, before)
 
     def merge(self, frame: DataFrame, table: Table, *, delete_missing: bool) -> Written:
         """Upserts by key: inserts, updates rows that differ, and where asked deletes what the frame lacks."""
         check_frame(frame, table)
         if self.is_empty(table):
             return self.append(frame, table)
+        before = self.version(table)
         target = DeltaTable.forName(self.spark, self.identifier(table))
         on_key = " AND ".join(f"kept.`{name}` = fresh.`{name}`" for name in table.key)
         merge = (
@@ -128,16 +129,17 @@ class Lake:
         if delete_missing:
             merge = merge.whenNotMatchedBySourceDelete()
         merge.execute()
-        return self.last_written(table)
+        return self._written(table, before)
 
     def delete(self, table: Table, condition: str) -> None:
         """Deletes the rows that meet the condition."""
         self.spark.sql(f"DELETE FROM {self.identifier(table)} WHERE {condition}")
 
-    def last_written(self, table: Table) -> Written:
-        """What the last commit did."""
+    def _written(self, table: Table, before: int) -> Written:
+        """What the last commit did; nothing where Delta found nothing to commit."""
         commit = self._last_commit(table)
-        return Written(int(commit["version"]), _rows_written(commit["operationMetrics"]))
+        version = int(commit["version"])
+        return Written(version, _rows_written(commit["operationMetrics"]) if version > before else 0)
 
     def _last_commit(self, table: Table) -> Row:
         row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()

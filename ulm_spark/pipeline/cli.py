@@ -1,24 +1,20 @@
 """The ``ulm`` command."""
 
-import logging
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from ulm_spark.config.errors import ConfigError, UlmError
+from ulm_spark.config.errors import ConfigError
 from ulm_spark.config.load import load
 from ulm_spark.contracts.ops import REPORTS
 from ulm_spark.contracts.tables import TABLES
-from ulm_spark.lake.job import first_lines, log_to_stderr, parse_as_of
+from ulm_spark.lake.job import guarded, log_to_stderr, parse_as_of
 from ulm_spark.lake.session import open_session
 from ulm_spark.lake.store import Lake
 from ulm_spark.pipeline import graph as job_graph
@@ -171,21 +167,4 @@ def _open_lake(config: Path | None, overrides: list[str]) -> Lake:
 def main() -> NoReturn:
     """Runs the command line; a known failure is one line on stderr and its exit code."""
     log_to_stderr()
-    sys.exit(guarded(lambda: app(standalone_mode=True)))
-
-
-def guarded(command: Callable[[], object]) -> int:
-    """Runs a command; gives the exit code of the failure that it meets, 0 where none."""
-    try:
-        command()
-    except UlmError as error:
-        print(f"ulm: {error}", file=sys.stderr)
-        return error.exit_code
-    except (PySparkException, Py4JError) as error:
-        print(f"ulm: Spark stopped the job. {first_lines(error)}", file=sys.stderr)
-        logging.getLogger("ulm").debug("spark failed", exc_info=True)
-        return 1
-    except KeyboardInterrupt:
-        print("ulm: stopped. Run the same command again to go on.", file=sys.stderr)
-        return 130
-    return 0
+    sys.exit(guarded("ulm", lambda: app(prog_name="ulm")))

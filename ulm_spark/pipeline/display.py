@@ -49,8 +49,8 @@ class Display:
     @contextmanager
     def _live(self, job: str, spark: SparkSession) -> Iterator[None]:
         if not self._console.is_terminal:
-            self._console.print(f"[{self._n_over + 1}/{self._n_jobs}] {job} ...", markup=False)
-            with progress_to(lambda text: self._console.print(f"    {job}: {text}", markup=False)):
+            self._console.print(f"[{self._n_over + 1}/{self._n_jobs}] {job} ...", markup=False, soft_wrap=True)
+            with progress_to(lambda text: self._console.print(f"    {job}: {text}", markup=False, soft_wrap=True)):
                 yield
             return
         columns = (
@@ -76,7 +76,7 @@ class Display:
 
     def _line(self, job: str, outcome: str) -> None:
         self._n_over += 1
-        self._console.print(f"[{self._n_over}/{self._n_jobs}] {job}: {outcome}", markup=False)
+        self._console.print(f"[{self._n_over}/{self._n_jobs}] {job}: {outcome}", markup=False, soft_wrap=True)
 
 
 def _poll_stages(spark: SparkSession, bars: Progress, task_id: TaskID, stop: threading.Event) -> None:

@@ -45,7 +45,7 @@ def check_java() -> Finding:
     version = re.search(r'version "(\d+)', printed)
     major = int(version.group(1)) if version else 0
     found = printed.splitlines()[0] if printed else "no version"
-    return Finding("Java", found, "" if major in (17, 21) else "Install JDK 17 and set JAVA_HOME to it.")
+    return Finding("Java", found, "" if major == 17 else "Install JDK 17 and set JAVA_HOME to it.")
 
 
 def check_memory() -> Finding:
@@ -59,8 +59,11 @@ def check_memory() -> Finding:
     return Finding("Memory", f"{total_gb:.1f} GB", remedy)
 
 
-def check_disk(folder: Path) -> Finding:
+def check_disk(root: str) -> Finding:
     """Enough free disk where the lake is."""
+    if "://" in root:
+        return Finding("Disk", f"the lake is not on this machine: {root}")
+    folder = Path(root.removeprefix("file:"))
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     free_gb = shutil.disk_usage(existing).free / 2**30
     remedy = "" if free_gb >= NEEDED_DISK_GB else f"{NEEDED_DISK_GB} GB are wanted: free some, or move lake.root."
@@ -80,7 +83,10 @@ def check_jars() -> Finding:
 
 def check_blas() -> Finding:
     """A native BLAS that Spark ML can load; without it, it works, in Java and slower."""
-    printed = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
+    ldconfig = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
+    if ldconfig is None:
+        return Finding("Native BLAS", "unknown: no ldconfig here")
+    printed = subprocess.run([ldconfig, "-p"], capture_output=True, text=True, check=False).stdout
     is_there = "libblas.so.3" in printed
     remedy = "" if is_there else "Install OpenBLAS (Debian: apt-get install libopenblas0-pthread)."
     return Finding("Native BLAS", "libblas.so.3" if is_there else "none", remedy)
@@ -109,7 +115,7 @@ def check_machine(lake_root: str) -> list[Finding]:
         check_python,
         check_java,
         check_memory,
-        lambda: check_disk(Path(lake_root)),
+        lambda: check_disk(lake_root),
         check_jars,
         check_blas,
         check_training,

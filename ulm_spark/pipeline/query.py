@@ -21,12 +21,21 @@ def find_table(name: str) -> Table:
 
 
 def query(lake: Lake, text: str) -> DataFrame:
-    """The result of a query that names tables as the contracts do (``silver.sessions``)."""
-    if not lake.conf.catalog:
-        _register(lake, text)
-        return lake.spark.sql(text)
+    """The result of a query that names tables as the contracts do (``silver.sessions``).
+
+    Each name is replaced by the table's place, so that nothing is registered in any catalog; give
+    a table an alias where a column must say whose it is.
+    Errors: ConfigError for a table that was never written.
+    """
     for table in TABLES:
-        text = re.sub(rf"(?<![\w.]){re.escape(table.name)}\b", lake.identifier(table), text)
+        name = re.compile(rf"(?<![\w.`]){re.escape(table.name)}(?![\w`])", re.IGNORECASE)
+        if name.search(text):
+            if not lake.exists(table):
+                raise ConfigError(
+                    f"{table.name}: found no such table in {lake.root}; expected one that was written. "
+                    f"Run {table.writer} first."
+                )
+            text = name.sub(lake.identifier(table).replace("\\", "\\\\"), text)
     return lake.spark.sql(text)
 
 
@@ -36,20 +45,6 @@ def write_csv(frame: DataFrame, stream: TextIO) -> None:
     writer.writerow(frame.columns)
     for row in frame.toLocalIterator():
         writer.writerow([_text(value) for value in row])
-
-
-def _register(lake: Lake, text: str) -> None:
-    """Gives each table that the query names its name in this session's own catalog."""
-    for table in TABLES:
-        if re.search(rf"(?<![\w.]){re.escape(table.name)}\b", text, re.IGNORECASE):
-            lake.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")
-            if not lake.exists(table):
-                raise ConfigError(
-                    f"{table.name}: found no such table in {lake.root}; expected one that was written. "
-                    f"Run {table.writer} first."
-                )
-            lake.spark.sql(f"DROP TABLE IF EXISTS {table.name}")
-            lake.spark.sql(f"CREATE TABLE {table.name} USING DELTA LOCATION '{lake.path(table)}'")
 
 
 def _text(value: object) -> object:

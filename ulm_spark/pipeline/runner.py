@@ -11,11 +11,10 @@ from pyspark.sql import SparkSession
 
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.config.load import load
-from ulm_spark.contracts.ops import EVERY_JOB
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf
-from ulm_spark.lake.ledger import done_runs, input_tables, output_tables
+from ulm_spark.lake.ledger import done_runs, input_tables, is_locked, output_tables
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.pipeline.display import Display
@@ -86,29 +85,40 @@ class Freshness:
 
     def __init__(self, lake: Lake, as_of: date) -> None:
         self._lake = lake
+        self._as_of = as_of
         self._done = done_runs(lake, as_of)
         self._versions: dict[str, int] = {}
 
     def is_done(self, planned: PlannedJob) -> bool:
         """True where running the job again would change nothing."""
         last = self._done.get(planned.name)
-        if last is None or last["config_hash"] != config_hash(planned.conf) or last["code_version"] != code_version():
+        if last is None or is_locked(self._lake, planned.name, self._as_of):
+            return False
+        if last["config_hash"] != config_hash(planned.conf) or last["code_version"] != code_version():
             return False
         recorded = cast(Mapping[str, str], last["inputs"])
-        tables = [t for t in input_tables(planned.name) if t.writer not in (EVERY_JOB, planned.name)]
-        current = {table.name: str(self._version(table)) for table in tables}
+        if not all(self._holds(table, recorded.get(table.name, "")) for table in input_tables(planned.name)):
+            return False
         external = getattr(planned.module, "external_inputs", None)
-        if external is not None:
-            current |= external(self._lake.spark, planned.conf)
-        if {name: recorded.get(name) for name in current} != current:
+        now = external(self._lake.spark, planned.conf) if external is not None else {}
+        if {name: recorded.get(name) for name in now} != now:
             return False
         written = cast(Mapping[str, str], last["outputs"])
         return all(self._version(t) >= int(written.get(t.name, 0)) for t in output_tables(planned.name))
 
     def forget(self, job: str) -> None:
         """Looks anew at what a job has just written."""
+        self._done = done_runs(self._lake, self._as_of)
         for table in output_tables(job):
             self._versions.pop(table.name, None)
+
+    def _holds(self, table: Table, recorded: str) -> bool:
+        """True where an input is what it was. Of a table with days, other days' slices don't count."""
+        writer = self._done.get(table.writer)
+        if table.is_as_of and writer is not None and recorded:
+            written = cast(Mapping[str, str], writer["outputs"])
+            return int(written.get(table.name, -1)) <= int(recorded)
+        return recorded == str(self._version(table))
 
     def _version(self, table: Table) -> int:
         if table.name not in self._versions:

@@ -53,7 +53,7 @@ def simulate(coded: DataFrame, indices: Indices, conf: SimulationConf, currency:
     return Simulation(
         lines,
         (
-            (tables.ITEMS, truth.list_truth_items(items)),
+            (tables.ITEMS, truth.list_truth_items(items, currency)),
             (tables.SUCCESSORS, truth.list_successors(items, conf)),
             (tables.PERSONA_ITEMS, truth.list_persona_items(items, conf)),
             (tables.CLOCKS, truth.list_clocks(indices.personas, conf)),

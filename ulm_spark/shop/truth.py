@@ -69,13 +69,14 @@ def list_events(delivered: DataFrame) -> DataFrame:
     )
 
 
-def list_truth_items(items: DataFrame) -> DataFrame:
+def list_truth_items(items: DataFrame, currency: str) -> DataFrame:
     """truth.items, from catalogue.list_items."""
     return items.select(
         "product_id",
         "category",
         "brand",
         (F.col("list_cents") / 100).cast(MONEY).alias("list_price"),
+        F.lit(currency).alias("currency"),
         instant("listed_ms").alias("listed_at"),
         "popularity",
     )
