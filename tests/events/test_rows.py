@@ -16,6 +16,7 @@ from ulm_spark.contracts.bronze import RAW_EVENTS
 from ulm_spark.events.files import list_files, open_rows
 from ulm_spark.events.parse import ROW, parse_rows
 from ulm_spark.events.rows import number_lines
+from ulm_spark.lake.literal import frame_of
 
 _ROW = "2024-05-01 10:00:00,view,u{0},p{0},,,\n"
 
@@ -91,7 +92,7 @@ def test_what_a_csv_writer_wrote_is_read_back_field_by_field(spark: SparkSession
     shop = small_shop(
         columns={"c": "STRING", "a": "STRING", "b": "STRING"}, fields={"event_at": "a", "event_type": "b"}
     )
-    frame = spark.createDataFrame(lines, "line STRING, n_columns INT, positions ARRAY<INT>")
+    frame = frame_of(spark, "line STRING, n_columns INT, positions ARRAY<INT>", lines)
     rows = parse_rows(frame.select(F.struct("*").alias(ROW)), shop, n_columns=5).drop(ROW).collect()
     assert [[(row[name] or "").strip() for name in "abc"] for row in rows] == records
     assert all(row["_is_parsed"] for row in rows)

@@ -15,6 +15,7 @@ from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, PRODUCTS
 from ulm_spark.events.batch import SourceConf
+from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.store import Lake, LakeConf
 
 _TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
@@ -65,8 +66,10 @@ def test_batches_are_whole_or_absent_and_a_second_run_changes_nothing(
 
 @pytest.mark.flow
 def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
-    spark: SparkSession, lake_conf: LakeConf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spark: SparkSession, lake_conf: LakeConf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Run, "progress", lambda run, text: said.append(text))
     source, adapter = tmp_path / "source", tmp_path / "shop.yaml"
     source.mkdir()
     (source / "a.csv").write_text("at,kind,old_id,new_id\n2024-05-01 01:00:00,view,p1,q1\nbroken\n")
@@ -84,9 +87,8 @@ def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
     assert events() == [("p1", "2024-05-01", "a.csv"), ("p1", "2024-05-01", "b.csv")]
     adapter.write_text(_ADAPTER.replace("product_id: old_id", "product_id: new_id"))
     new_york = replace(conf, shop=ShopConf(zone="America/New_York"))
-    capsys.readouterr()
     ingest_events.run(spark, new_york, _AS_OF)
-    assert "adapter, zone or currency changed: reading 2 files again" in capsys.readouterr().err
+    assert said == ["1 new files", "1 new files", "adapter, zone or currency changed: reading 2 files again"]
     assert events() == [("q1", "2024-04-30", "a.csv"), ("q3", "2024-04-30", "b.csv")]
     counts = [lake.read(table).count() for table in _TABLES]
     assert counts == [4, 2, 2, 2]
@@ -103,7 +105,7 @@ def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
     with pytest.raises(ConfigError, match=r"fields\.product_id"):
         ingest_events.run(spark, new_york, _AS_OF)
     (source / "b.csv").unlink()
-    with pytest.raises(RefusedError, match="1 of the 2 files.*Put the files back, restore the old adapter"):
+    with pytest.raises(RefusedError, match=r"1 of the 2 files.*Put the files back, restore the old adapter"):
         ingest_events.run(spark, conf, _AS_OF)
     assert [lake.version(table) for table in _TABLES] == versions
 

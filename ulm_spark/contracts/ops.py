@@ -20,7 +20,13 @@ RUNS = Table(
         Column("code_version", "STRING", "Version of ulm_spark, with a hash of its source"),
         Column("inputs", "MAP<STRING,STRING>", "Version of each table read, fingerprint of anything else read"),
         Column("outputs", "MAP<STRING,STRING>", "Version of each table written"),
-        Column("rows_in", "BIGINT", "Rows received, else rows of the tables read, of the day where a table has days", nullable=True, unit="rows"),
+        Column(
+            "rows_in",
+            "BIGINT",
+            "Rows received, else rows of the tables read, of the day where a table has days",
+            nullable=True,
+            unit="rows",
+        ),
         Column("rows_out", "BIGINT", "Rows written, all tables together", unit="rows"),
         Column("rows_quarantined", "BIGINT", "Rows sent to quarantine", unit="rows"),
         Column(

@@ -34,6 +34,7 @@ def file_rows(batch: Batch, shapes: Sequence[FileShape]) -> list[tuple[object, .
 def frame_of_rows(spark: SparkSession, ddl: str, rows: Sequence[Sequence[object]]) -> DataFrame:
     """Rows in the order of the DDL's columns as a frame: through Arrow, so that no Python worker starts for them."""
     schema = StructType.fromDDL(ddl)
+    assert isinstance(schema, StructType)
     dicts = [dict(zip(schema.names, row, strict=True)) for row in rows]
     return spark.createDataFrame(pa.Table.from_pylist(dicts, schema=to_arrow_schema(schema)), schema=schema)
 

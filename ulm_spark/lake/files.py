@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlparse
@@ -68,49 +67,39 @@ class LocalFiles:
         return self._root / relative
 
     def read_bytes(self, relative: str) -> bytes | None:
-        try:
+        with suppress(FileNotFoundError):
             return (self._root / relative).read_bytes()
-        except FileNotFoundError:
-            return None
+        return None
 
     def write_bytes(self, relative: str, content: bytes) -> None:
-        target = self._root / relative
-        os.replace(_written_beside(target, content), target)
+        os.replace(self._written_beside(relative, content), self._root / relative)
 
     def create(self, relative: str, content: bytes) -> bool:
-        target = self._root / relative
-        temporary = _written_beside(target, content)
+        temporary = self._written_beside(relative, content)
         try:
-            os.link(temporary, target)  # fails where the target is there, and shows it whole where it is not
+            os.link(temporary, self._root / relative)  # fails where the target is there
+            return True
         except FileExistsError:
             return False
         finally:
             os.unlink(temporary)
-        return True
 
     def remove_if(self, relative: str, expected: bytes) -> bool:
-        if self.read_bytes(relative) != expected:
-            return False
-        target = self._root / relative
-        aside = self._root / _beside(relative)
-        try:
-            os.rename(target, aside)  # of several callers one gets the file
-        except FileNotFoundError:
-            return False
-        try:
-            if aside.read_bytes() == expected:
-                return True
-            with suppress(FileExistsError):
-                os.link(aside, target)
-            return False
-        finally:
-            aside.unlink()
+        return _remove_if(self, self._rename, relative, expected)
 
     def modified_at_s(self, relative: str) -> float | None:
-        try:
+        with suppress(FileNotFoundError):
             return (self._root / relative).stat().st_mtime
-        except FileNotFoundError:
-            return None
+        return None
+
+    def _written_beside(self, relative: str, content: bytes) -> Path:
+        temporary = self._root / _beside(relative)
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        return temporary
+
+    def _rename(self, source: str, target: str) -> None:
+        os.rename(self._root / source, self._root / target)
 
     def delete(self, relative: str) -> None:
         target = self._root / relative
@@ -133,14 +122,20 @@ def _beside(relative: str) -> str:
     return str(path.with_name(f".{path.name}.{uuid.uuid4().hex}"))
 
 
-def _written_beside(target: Path, content: bytes) -> str:
-    """A new file with the content, in the target's folder."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-    os.chmod(temporary, 0o644)
-    return temporary
+def _remove_if(files: Files, move: Callable[[str, str], None], relative: str, expected: bytes) -> bool:
+    """Moves a file aside, which of several callers one can do, and only then looks what it was."""
+    if files.read_bytes(relative) != expected:
+        return False
+    aside = _beside(relative)
+    try:
+        move(relative, aside)
+    except FileNotFoundError:
+        return False
+    found = files.read_bytes(aside)
+    if found is not None and found != expected:
+        files.create(relative, found)  # unless there is a newer one by now
+    files.delete(aside)
+    return found == expected
 
 
 # Here a file appears whole when it is closed, while a rename is a copy: so files are written in place.
@@ -151,15 +146,16 @@ class HadoopFiles:
     """A tree on HDFS, S3 or any other Hadoop file system."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
-        self._jvm = spark.sparkContext._jvm
-        self._gateway = spark.sparkContext._gateway
+        context = spark.sparkContext
+        assert context._jvm is not None
+        assert context._gateway is not None
+        self._jvm, self._gateway = context._jvm, context._gateway
         self._root = root.rstrip("/")
-        self._hadoop_conf = spark.sparkContext._jsc.hadoopConfiguration()
+        self._hadoop_conf = context._jsc.hadoopConfiguration()
         self._fs = self._path("").getFileSystem(self._hadoop_conf)
         self._is_whole_on_close = self._fs.getScheme() in _WHOLE_ON_CLOSE
 
     def _path(self, relative: str) -> JavaObject:
-        assert self._jvm is not None
         return self._jvm.org.apache.hadoop.fs.Path(f"{self._root}/{relative}" if relative else self._root)
 
     @property
@@ -170,13 +166,8 @@ class HadoopFiles:
         return None
 
     def read_bytes(self, relative: str) -> bytes | None:
-        assert self._jvm is not None
-        with suppress(FileNotFoundError), _errors_as_python():
-            stream = self._fs.open(self._path(relative))
-            try:
-                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
-            finally:
-                stream.close()
+        with suppress(FileNotFoundError), _errors_as_python(), closing(self._fs.open(self._path(relative))) as stream:
+            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
         return None
 
     def write_bytes(self, relative: str, content: bytes) -> None:
@@ -189,17 +180,7 @@ class HadoopFiles:
         return False
 
     def remove_if(self, relative: str, expected: bytes) -> bool:
-        if self.read_bytes(relative) != expected:
-            return False
-        aside = _beside(relative)
-        with suppress(FileNotFoundError), _errors_as_python():
-            self._rename(relative, aside, False)
-            found = self.read_bytes(aside)
-            if found is not None and found != expected:
-                self.create(relative, found)
-            self.delete(aside)
-            return found == expected
-        return False
+        return _remove_if(self, self._rename, relative, expected)
 
     def modified_at_s(self, relative: str) -> float | None:
         with suppress(FileNotFoundError), _errors_as_python():
@@ -213,40 +194,37 @@ class HadoopFiles:
         temporary = _beside(relative)
         try:
             self._put(temporary, content, False)
-            self._rename(temporary, relative, overwrites)
+            self._rename(temporary, relative, "OVERWRITE" if overwrites else "NONE")
         finally:
             self.delete(temporary)
 
     def _put(self, relative: str, content: bytes, overwrites: bool) -> None:
-        stream = self._fs.create(self._path(relative), overwrites)
-        try:
+        with closing(self._fs.create(self._path(relative), overwrites)) as stream:
             stream.write(bytearray(content))
-        finally:
-            stream.close()
 
-    def _rename(self, source: str, target: str, overwrites: bool) -> None:
+    def _rename(self, source: str, target: str, option: str = "NONE") -> None:
         """FileContext's rename: atomic on HDFS, and it names what failed, which FileSystem's does not."""
-        assert self._jvm is not None
-        assert self._gateway is not None
         hadoop = self._jvm.org.apache.hadoop.fs
         options = self._gateway.new_array(hadoop.Options.Rename, 1)
-        options[0] = hadoop.Options.Rename.valueOf("OVERWRITE" if overwrites else "NONE")
+        options[0] = hadoop.Options.Rename.valueOf(option)
         context = hadoop.FileContext.getFileContext(self._fs.getUri(), self._hadoop_conf)
-        context.rename(self._path(source), self._path(target), options)
+        with _errors_as_python():
+            context.rename(self._path(source), self._path(target), options)
 
     def delete(self, relative: str) -> None:
         self._fs.delete(self._path(relative), True)
 
     def download(self, relative: str, target: Path) -> None:
-        assert self._jvm is not None
         target.parent.mkdir(parents=True, exist_ok=True)
         self._fs.copyToLocalFile(False, self._path(relative), self._jvm.org.apache.hadoop.fs.Path(str(target)), True)
 
     def upload(self, source: Path, relative: str) -> None:
-        assert self._jvm is not None
         self.delete(relative)
         self._fs.mkdirs(self._path(str(PurePosixPath(relative).parent)))
         self._fs.copyFromLocalFile(self._jvm.org.apache.hadoop.fs.Path(str(source)), self._path(relative))
+
+
+_AS_PYTHON = {"FileNotFoundException": FileNotFoundError, "FileAlreadyExistsException": FileExistsError}
 
 
 @contextmanager
@@ -256,11 +234,9 @@ def _errors_as_python() -> Iterator[None]:
         yield
     except Py4JJavaError as error:
         name = str(error.java_exception.getClass().getSimpleName())
-        if name == "FileNotFoundException":
-            raise FileNotFoundError(name) from error
-        if name == "FileAlreadyExistsException":
-            raise FileExistsError(name) from error
-        raise
+        if name not in _AS_PYTHON:
+            raise
+        raise _AS_PYTHON[name](name) from error
 
 
 def open_files(spark: SparkSession, root: str) -> Files:
