@@ -61,6 +61,8 @@ def test_a_file_overrides_what_it_extends_and_set_overrides_both(tmp_path: Path)
         ("- 1", "expected sections"),
         ("als: {rank: 2", "YAML"),
         ("extends: x.yaml", "circle"),
+        ("als: {rank: 2024-13-45}", "YAML"),
+        ("shop: {zone: Europe}", "shop.zone"),
         ("extends: nowhere.yaml", "nowhere.yaml"),
     ],
 )
@@ -71,7 +73,7 @@ def test_a_wrong_file_is_refused_by_file_and_field(tmp_path: Path, text: str, na
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["als.rank", "als=3", "rank=3", "alss.rank=3", "als.rank.deep=3"])
+@pytest.mark.parametrize("text", ["als.rank", "als=3", "rank=3", "alss.rank=3", "als.rank.deep=3", "als.rank=["])
 def test_a_wrong_override_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         load(None, Conf, [text])

@@ -82,6 +82,7 @@ def test_ratings_currencies_and_flags_are_checked(spark: SparkSession, tmp_path:
         "{" + view % '"rating":1': "unparseable",
         view % '"rating":1' + " and more": "unparseable",
         view % '"rating":1' + "," + view % '"rating":2': "unparseable",
+        view % '"rating":1' + "],[" + view % '"rating":2': "unparseable",
         "[]": "unparseable",
         "null": "unparseable",
         "{}": "missing_event_at",

@@ -98,11 +98,9 @@ def test_sql_prints_csv_and_nothing_else(spark: SparkSession, ulm: Ulm, tmp_path
         ["a", 'says "x", y', "2024-01-01", ""],
         ["b", "", "1970-01-01", ""],
     ]
-    for wrong, exit_code in (
-        ("select * from silver.orders", 2),
-        ("selec 1", 1),
-        ("select nothing from silver.sessions", 1),
-    ):
+    wrong_queries = ("select * from silver.orders", "selec 1", "select nothing from silver.sessions")
+    for wrong in (*wrong_queries, "delete from silver.sessions", "drop table silver.sessions"):
         code, out, err = ulm("sql", wrong, "--config", str(config))
-        assert (code, out) == (exit_code, "")
+        assert (code, out) == (2, "")
         assert "Traceback" not in err
+    assert lake.read(SESSIONS).count() == 2

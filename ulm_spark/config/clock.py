@@ -10,7 +10,7 @@ def shop_zone(zone: str) -> ZoneInfo:
     """The IANA time zone of that name. Errors: ConfigError for a name that is none."""
     try:
         return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(
             f"shop.zone: found '{zone}'; expected an IANA time zone such as Europe/London. Correct the config."
         ) from error

@@ -78,7 +78,7 @@ def _read_file(path: Path, trail: tuple[Path, ...]) -> dict[str, Raw]:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ConfigError(f"{path}: found no readable file; expected a config file. Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a day that no calendar has
         raise ConfigError(f"{path}: found text that is not YAML; expected sections with fields. {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: found a {type(content).__name__}; expected sections with fields.")
@@ -120,7 +120,10 @@ def _override(sections: dict[str, Raw], text: str) -> None:
         if not isinstance(below, dict):
             raise ConfigError(f"--set {text}: found a value at {name}; expected a section. Correct the key.")
         target = below
-    target[last] = yaml.safe_load(value)
+    try:
+        target[last] = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"--set {text}: found a value that is not YAML; expected one. Quote it.") from error
 
 
 def _as_float(value: object) -> object:

@@ -108,7 +108,7 @@ def load_adapter(name_or_path: str) -> SourceAdapter:
     path = find_adapter(name_or_path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: found no readable YAML; expected an adapter. {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: found a {type(content).__name__}; expected an adapter's fields.")

@@ -49,12 +49,13 @@ def _parse_csv(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
 
 
 def _parse_json(rows: DataFrame, adapter: SourceAdapter) -> DataFrame:
-    # In brackets, so that text behind the record, or a second record, is an error and not dropped.
+    # In an array that an empty record ends, so that text behind the record, be it a second one or a
+    # bracket that closes the array early, is an error and not dropped.
     columns = ", ".join(f"`{name}`: {sql_type}" for name, sql_type in adapter.columns.items())
-    in_brackets = F.concat(F.lit("["), F.col(f"{ROW}.line"), F.lit("]"))
+    in_brackets = F.concat(F.lit("["), F.col(f"{ROW}.line"), F.lit(",{}]"))
     records = F.from_json(in_brackets, f"ARRAY<STRUCT<{columns}>>")
     parsed = rows.select(ROW, records.alias("_records"))
     record = F.get("_records", F.lit(0))
-    is_parsed = F.coalesce((F.size("_records") == 1) & record.isNotNull(), F.lit(False))
+    is_parsed = F.coalesce((F.size("_records") == 2) & record.isNotNull(), F.lit(False))
     whole = parsed.select(ROW, is_parsed.alias(IS_PARSED), F.when(is_parsed, record).alias("_record"))
     return whole.select(ROW, IS_PARSED, F.to_json("_record").alias(CONTENT), "_record.*")

@@ -34,7 +34,11 @@ def shape_of_csv(adapter: SourceAdapter, first_line: str) -> FileShape:
     """The shape that a header line gives. An empty file has no header, no rows and no problem."""
     if not first_line.strip() or not adapter.header:
         return shape_without_header(adapter)
-    found = next(csv.reader([first_line], delimiter=adapter.delimiter, quotechar=adapter.quote))
+    try:
+        found = next(csv.reader([first_line], delimiter=adapter.delimiter, quotechar=adapter.quote))
+    except csv.Error:
+        # Such as line ends that are a lone CR, which make the whole file one line.
+        return FileShape(len(adapter.columns), (), problem="the first line is no CSV header that ends with a line feed")
     shape = shape_of_columns(adapter, [name.strip() for name in found])
     if shape.problem is None:
         return replace(shape, n_header_lines=1)

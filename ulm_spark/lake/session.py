@@ -37,7 +37,8 @@ def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
+    # Spark logs each failed task with its stack; what it then raises is caught and said in words.
+    session.sparkContext.setLogLevel("FATAL")
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         # PySpark logs each error it raises as one line of JSON with the whole stack; ours are caught and said in words.
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -5,11 +5,13 @@ import re
 from datetime import date, datetime
 from typing import TextIO
 
+from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame
 
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.contracts.table import Table
 from ulm_spark.contracts.tables import BY_NAME, TABLES
+from ulm_spark.lake.job import first_lines
 from ulm_spark.lake.store import Lake
 
 
@@ -25,7 +27,7 @@ def query(lake: Lake, text: str) -> DataFrame:
 
     Each name is replaced by the table's place, so that nothing is registered in any catalog; give
     a table an alias where a column must say whose it is.
-    Errors: ConfigError for a table that was never written.
+    Errors: ConfigError for a table that was never written, and for anything that is no query.
     """
     for table in TABLES:
         name = re.compile(rf"(?<![\w.`]){re.escape(table.name)}(?![\w`])", re.IGNORECASE)
@@ -36,7 +38,11 @@ def query(lake: Lake, text: str) -> DataFrame:
                     f"Run {table.writer} first."
                 )
             text = name.sub(lake.identifier(table).replace("\\", "\\\\"), text)
-    return lake.spark.sql(text)
+    try:
+        # Inside brackets only a query can stand: nothing that writes or drops gets through.
+        return lake.spark.sql(f"SELECT * FROM (\n{text.strip().rstrip(';')}\n)")
+    except (ParseException, AnalysisException) as error:
+        raise ConfigError(f"found no query that can be run ({first_lines(error, 1)}); expected a SELECT.") from error
 
 
 def write_csv(frame: DataFrame, stream: TextIO) -> None:
