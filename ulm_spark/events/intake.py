@@ -181,12 +181,15 @@ def _judged(ledger: Ledger, intake: Intake) -> DataFrame:
 
 def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
     batch = intake.batch
+    ledger.progress("raw rows")
     ledger.append(receive(intake.content, intake.files, batch, intake.reading.adapter, intake.n_columns), RAW_EVENTS)
     judged = _judged(ledger, intake)
     # Written to two tables, parsed once. On disk: a batch can be as large as the source.
     judged = judged.persist(StorageLevel.DISK_ONLY)
     try:
+        ledger.progress("quarantine")
         ledger.append(quarantined_rows(judged), QUARANTINE)
+        ledger.progress("events")
         ledger.append(kept_events(judged), EVENTS)
     finally:
         judged.unpersist()

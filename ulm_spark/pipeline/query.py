@@ -3,6 +3,7 @@
 import csv
 import re
 from datetime import date, datetime
+from itertools import chain
 from typing import TextIO
 
 from pyspark.errors import AnalysisException, ParseException
@@ -48,8 +49,10 @@ def query(lake: Lake, text: str) -> DataFrame:
 def write_csv(frame: DataFrame, stream: TextIO) -> None:
     """A header and one line a row; null is empty, instants are ISO 8601 in UTC."""
     writer = csv.writer(stream, lineterminator="\n")
+    rows = frame.toLocalIterator()
+    first = next(rows, None)  # before the header: a query that fails leaves nothing that looks like a result
     writer.writerow(frame.columns)
-    for row in frame.toLocalIterator():
+    for row in chain([first], rows) if first is not None else ():
         writer.writerow([_text(value) for value in row])
 
 
