@@ -25,6 +25,7 @@ class MemoryLedger:
         self.rows: dict[str, list[tuple[object, ...]]] = {}
         self.n_in = 0
         self.n_quarantined = 0
+        self.said: list[str] = []
 
     def read(self, table: Table) -> DataFrame:
         # One partition: a row a task would cost more than the test.
@@ -42,6 +43,9 @@ class MemoryLedger:
 
     def count_quarantined(self, n_rows: int) -> None:
         self.n_quarantined += n_rows
+
+    def progress(self, text: str) -> None:
+        self.said.append(text)
 
     def column(self, table: Table, name: str) -> list[object]:
         """One column's values, in the order of source file and line where the table has them."""

@@ -48,6 +48,10 @@ class Ledger(Protocol):
         """Adds to the rows sent to quarantine."""
         ...
 
+    def progress(self, text: str) -> None:
+        """Says how far the ingest is."""
+        ...
+
 
 @dataclass(frozen=True)
 class Reading:
