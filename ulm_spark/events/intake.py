@@ -6,13 +6,16 @@ takes. What is computed between them are the transforms of rows, parse, typed, c
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
@@ -21,7 +24,7 @@ from ulm_spark.events.adapter import SourceAdapter, adapter_fingerprint
 from ulm_spark.events.batch import Batch, IngestedFile, SourceConf, fingerprint, new_files, outdated_files
 from ulm_spark.events.files import list_files, open_rows, peek_shapes
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
-from ulm_spark.events.rows import FILES_DDL, file_rows, frame_of_rows, receive, rejoin_files
+from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
 from ulm_spark.events.shape import refuse_bad_files
 
 
@@ -209,3 +212,11 @@ def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
         for f in batch.files
     ]
     ledger.append(frame_of_rows(spark, INGESTED_FILES.schema_ddl, rows).coalesce(1), INGESTED_FILES)
+
+
+def frame_of_rows(spark: SparkSession, ddl: str, rows: Sequence[Sequence[object]]) -> DataFrame:
+    """Rows in the order of the DDL's columns as a frame: through Arrow, so that no Python worker starts for them."""
+    schema = StructType.fromDDL(ddl)
+    assert isinstance(schema, StructType)
+    dicts = [dict(zip(schema.names, row, strict=True)) for row in rows]
+    return spark.createDataFrame(pa.Table.from_pylist(dicts, schema=to_arrow_schema(schema)), schema=schema)

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
 
 from ulm_spark.contracts.bronze import RAW_EVENTS
 from ulm_spark.events.adapter import SourceAdapter
@@ -29,14 +26,6 @@ def file_rows(batch: Batch, shapes: Sequence[FileShape]) -> list[tuple[object, .
         (f.uri, f.source_file, f.modified_at, f.size_bytes, s.n_columns, list(s.positions), s.n_header_lines, s.problem)
         for f, s in zip(batch.files, shapes, strict=True)
     ]
-
-
-def frame_of_rows(spark: SparkSession, ddl: str, rows: Sequence[Sequence[object]]) -> DataFrame:
-    """Rows in the order of the DDL's columns as a frame: through Arrow, so that no Python worker starts for them."""
-    schema = StructType.fromDDL(ddl)
-    assert isinstance(schema, StructType)
-    dicts = [dict(zip(schema.names, row, strict=True)) for row in rows]
-    return spark.createDataFrame(pa.Table.from_pylist(dicts, schema=to_arrow_schema(schema)), schema=schema)
 
 
 def number_lines(lines: DataFrame) -> DataFrame:
