@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ulm_spark.config.clock import shop_zone
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,5 @@ class ShopConf:
 
     def __post_init__(self) -> None:
         shop_zone(self.zone)
-        if not (len(self.currency) == 3 and self.currency.isalpha() and self.currency.isupper()):
-            raise ConfigError(
-                f"shop.currency: found '{self.currency}'; expected an ISO 4217 code such as EUR. Correct the config."
-            )
+        is_code = len(self.currency) == 3 and self.currency.isalpha() and self.currency.isupper()
+        require(is_code, "shop.currency", f"'{self.currency}'", "an ISO 4217 code such as EUR")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,6 @@ class ChurnConf:
             "max_depth", "min_leaf_rows",
         )  # fmt: skip
         for name in counts:
-            value: int = getattr(self, name)
-            if value < 1:
-                raise ConfigError(f"churn.{name}: found {value}; expected at least 1. Correct the config.")
-        if self.max_depth > 12:
-            raise ConfigError(f"churn.max_depth: found {self.max_depth}; expected 12 at most. Correct the config.")
-        if not 0 < self.step_size <= 1:
-            raise ConfigError(
-                f"churn.step_size: found {self.step_size}; expected above 0, at most 1. Correct the config."
-            )
+            require(getattr(self, name) >= 1, f"churn.{name}", getattr(self, name), "at least 1")
+        require(self.max_depth <= 12, "churn.max_depth", self.max_depth, "12 at most")
+        require(0 < self.step_size <= 1, "churn.step_size", self.step_size, "above 0, at most 1")

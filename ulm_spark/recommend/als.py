@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.recommend.interactions import Transform, Weighting
 
 # Ids are numbered inside hash buckets, so that no single task sorts all users.
@@ -44,15 +45,13 @@ class AlsConf:
 
     def __post_init__(self) -> None:
         for name in ("rank", "iterations", "popularity_days", "top_n", "n_blocks"):
-            _at_least(name, getattr(self, name), 1, "1 or more")
+            require(getattr(self, name) >= 1, f"als.{name}", getattr(self, name), "1 or more")
         for name in ("reg", "alpha", "view_weight", "click_weight", "cart_weight", "purchase_weight"):
-            _at_least(name, getattr(self, name), 0, "0 or more")
+            require(not getattr(self, name) < 0, f"als.{name}", getattr(self, name), "0 or more")
         if not self.weighting.by_type:
             raise ConfigError("als: found no event weight above 0; expected at least one. Raise purchase_weight.")
-        if self.half_life_days is not None and self.half_life_days <= 0:
-            raise ConfigError(
-                f"als.half_life_days: found {self.half_life_days}; expected days above 0, or null. Correct the config."
-            )
+        half_life = self.half_life_days
+        require(half_life is None or not half_life <= 0, "als.half_life_days", half_life, "days above 0, or null")
 
     @property
     def weighting(self) -> Weighting:
@@ -128,8 +127,3 @@ def _numbered(interactions: DataFrame, id_column: str, number_column: str) -> Da
 def _named(factors: DataFrame, numbers: DataFrame, id_column: str, number_column: str) -> DataFrame:
     vectors = factors.select(F.col("id").alias(number_column), F.col("features").alias("vector"))
     return numbers.join(vectors, on=number_column, how="inner").select(id_column, "vector")
-
-
-def _at_least(name: str, value: float, least: float, expected: str) -> None:
-    if value < least:
-        raise ConfigError(f"als.{name}: found {value}; expected {expected}. Correct the config.")

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.report import activity, customers, models, operations, words
 from ulm_spark.report.records import ReportTables
 
@@ -27,12 +27,9 @@ class ReportConf:
     example_items: int = 6
 
     def __post_init__(self) -> None:
-        if not self.title.strip():
-            raise ConfigError("report.title: found an empty text; expected the page's heading. Correct the config.")
+        require(bool(self.title.strip()), "report.title", "an empty text", "the page's heading")
         for name in ("daily_days", "cohorts", "example_users", "example_items"):
-            value = getattr(self, name)
-            if value < 1:
-                raise ConfigError(f"report.{name}: found {value}; expected at least 1. Correct the config.")
+            require(getattr(self, name) >= 1, f"report.{name}", getattr(self, name), "at least 1")
 
 
 def page_of(as_of: date) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 
 Architecture = Literal["sasrec", "gru"]
 Launcher = Literal["inline", "horovodrun", "spark"]
@@ -76,20 +76,20 @@ class TrainingConf:
             *("n_sampled", "batch_size", "max_epochs", "patience", "n_ranks", "feed_workers", "shuffle_rows"),
         )
         for name in whole:
-            _require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+            require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
         for name in ("full_softmax_items", "max_validation_users", "threads_per_rank"):
-            _require(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+            require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")
         for name in ("prior_smoothing", "learning_rate"):
-            _require(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
-        _require("max_length", self.max_length, self.max_length >= 2, "2 or more, since one event has no next")
-        _require("dropout", self.dropout, 0 <= self.dropout < 1, "0 up to below 1")
-        _require("validation_share", self.validation_share, 0 <= self.validation_share < 1, "0 up to below 1")
-        _require("n_heads", self.n_heads, self.dim % self.n_heads == 0, f"a divisor of dim, {self.dim}")
-        half_life = self.prior_half_life_days
-        _require("prior_half_life_days", half_life, half_life is None or half_life > 0, "days above 0, or null")
-        _require(
-            "batch_size", self.batch_size, self.batch_size >= self.ranks, f"at least the number of ranks, {self.ranks}"
-        )
+            require(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "a number above 0")
+        length, half_life = self.max_length, self.prior_half_life_days
+        require(length >= 2, "training.max_length", length, "2 or more, since one event has no next")
+        for name in ("dropout", "validation_share"):
+            require(0 <= getattr(self, name) < 1, f"training.{name}", getattr(self, name), "0 up to below 1")
+        require(self.dim % self.n_heads == 0, "training.n_heads", self.n_heads, f"a divisor of dim, {self.dim}")
+        is_age = half_life is None or half_life > 0
+        require(is_age, "training.prior_half_life_days", half_life, "days above 0, or null")
+        at_least = f"at least the number of ranks, {self.ranks}"
+        require(self.batch_size >= self.ranks, "training.batch_size", self.batch_size, at_least)
 
     @property
     def ranks(self) -> int:
@@ -100,8 +100,3 @@ class TrainingConf:
     def rank_batch(self) -> int:
         """Sequences a step of one rank: the batch size over the ranks, rounded up."""
         return -(-self.batch_size // self.ranks)
-
-
-def _require(name: str, found: object, is_fine: bool, expected: str) -> None:
-    if not is_fine:
-        raise ConfigError(f"training.{name}: found {found}; expected {expected}. Correct the config.")

@@ -6,7 +6,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.contracts.silver import SEQUENCES, SHOPPER_EVENT_TYPES
 from ulm_spark.sessions.vocabulary import item_events
 
@@ -31,18 +31,11 @@ class SequenceRules:
 
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.event_types if kind not in SHOPPER_EVENT_TYPES]
-        if unknown or not self.event_types or len(set(self.event_types)) != len(self.event_types):
-            raise ConfigError(
-                f"sequences.event_types: found {', '.join(self.event_types) or 'nothing'}; expected distinct "
-                f"kinds out of {', '.join(SHOPPER_EVENT_TYPES)}. Correct the config."
-            )
-        for name, value in (
-            ("max_length", self.max_length),
-            ("min_item_events", self.min_item_events),
-            ("n_files", self.n_files),
-        ):
-            if value < 1:
-                raise ConfigError(f"sequences.{name}: found {value}; expected at least 1. Correct the config.")
+        are_kinds = not unknown and 0 < len(set(self.event_types)) == len(self.event_types)
+        expected = f"distinct kinds out of {', '.join(SHOPPER_EVENT_TYPES)}"
+        require(are_kinds, "sequences.event_types", ", ".join(self.event_types) or "nothing", expected)
+        for name in ("max_length", "min_item_events", "n_files"):
+            require(getattr(self, name) >= 1, f"sequences.{name}", getattr(self, name), "at least 1")
 
 
 def build_sequences(

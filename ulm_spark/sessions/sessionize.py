@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.contracts.silver import MONEY, SESSIONS, SHOPPER_EVENT_TYPES
 from ulm_spark.sessions.keys import key_of
 
@@ -26,10 +26,7 @@ class SessionRules:
     gap_s: int = 1800
 
     def __post_init__(self) -> None:
-        if self.gap_s < 1:
-            raise ConfigError(
-                f"sessions.gap_s: found {self.gap_s}; expected whole seconds, at least 1. Correct the config."
-            )
+        require(self.gap_s >= 1, "sessions.gap_s", self.gap_s, "whole seconds, at least 1")
 
 
 def assign_sessions(events: DataFrame, gap_s: int) -> DataFrame:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.counter_rng import Draws, Ints, Stream
 from ulm_spark.shop.funnel import RETURN, REVIEW, Events, Lines
 from ulm_spark.shop.people import People
@@ -36,16 +36,10 @@ class AftersalesLaw:
     def __post_init__(self) -> None:
         for name in ("rating_shares", "returned_rating_shares"):
             shares = getattr(self, name)
-            if len(shares) != 5 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-                raise ConfigError(
-                    f"simulation.aftersales.{name}: found {shares}; expected five shares that sum to 1. Correct "
-                    f"the config."
-                )
-        if not 0 < self.min_days <= self.max_days:
-            raise ConfigError(
-                f"simulation.aftersales: found min_days {self.min_days} and max_days {self.max_days}; "
-                "expected 0 < min_days <= max_days. Correct the config."
-            )
+            is_wrong = len(shares) != 5 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9
+            require(not is_wrong, f"simulation.aftersales.{name}", shares, "five shares that sum to 1")
+        found = f"min_days {self.min_days} and max_days {self.max_days}"
+        require(0 < self.min_days <= self.max_days, "simulation.aftersales", found, "0 < min_days <= max_days")
 
 
 def draw_aftersales(

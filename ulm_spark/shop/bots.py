@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.catalogue import Catalogue
 from ulm_spark.shop.counter_rng import Draws, Ints, Stream, ordinals
 from ulm_spark.shop.seasons import DAY_MS, Clock
@@ -34,12 +34,10 @@ class BotLaw:
     pace_s: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.share < 0 or self.every_days < 1 or self.views_per_visit < 1 or self.pace_s <= 0:
-            raise ConfigError(
-                f"simulation.bots: found share {self.share}, every_days {self.every_days}, views_per_visit "
-                f"{self.views_per_visit}, pace_s {self.pace_s}; expected 0 or more, 1 or more twice, above 0. "
-                f"Correct the config."
-            )
+        is_wrong = self.share < 0 or self.every_days < 1 or self.views_per_visit < 1 or self.pace_s <= 0
+        visits = f"every_days {self.every_days}, views_per_visit {self.views_per_visit}"
+        found = f"share {self.share}, {visits}, pace_s {self.pace_s}"
+        require(not is_wrong, "simulation.bots", found, "0 or more, 1 or more twice, above 0")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from scipy.special import ndtri
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.counter_rng import Draws, Floats, Ints, Stream
 from ulm_spark.shop.personas import DEPARTMENTS
 from ulm_spark.shop.seasons import DAY_MS, first_instant_ms
@@ -42,11 +42,7 @@ class CatalogueLaw:
     late_share: float = 0.12
 
     def __post_init__(self) -> None:
-        if not 0 <= self.late_share < 1:
-            raise ConfigError(
-                f"simulation.catalogue.late_share: found {self.late_share}; expected 0 up to below 1. Correct "
-                f"the config."
-            )
+        require(0 <= self.late_share < 1, "simulation.catalogue.late_share", self.late_share, "0 up to below 1")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Literal
 
 from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.aftersales import AftersalesLaw
 from ulm_spark.shop.bots import BotLaw
 from ulm_spark.shop.catalogue import CatalogueLaw, last_day
@@ -52,21 +53,13 @@ class SimulationConf:
     def __post_init__(self) -> None:
         least = {"n_users": 1, "n_items": 20, "n_categories": 6, "n_days": 7, "files_per_day": 1, "n_partitions": 0}
         for name, lowest in least.items():
-            if getattr(self, name) < lowest:
-                raise ConfigError(
-                    f"simulation.{name}: found {getattr(self, name)}; expected {lowest} or more. Correct the config."
-                )
+            require(getattr(self, name) >= lowest, f"simulation.{name}", getattr(self, name), f"{lowest} or more")
         if not 0 <= self.seed < 2**64:
             raise ConfigError("simulation.seed: found a number outside 0 to 2**64 - 1. Correct the config.")
-        if self.n_categories > self.n_items or len(self.next_item.successor_shares) >= self.n_items:
-            raise ConfigError(
-                f"simulation.n_items: found {self.n_items}; expected at least one item per category and more items "
-                "than an item has successors. Correct the config."
-            )
-        if not self.landing:
-            raise ConfigError(
-                "simulation.landing: found nothing; expected a folder for the raw files. Correct the config."
-            )
+        is_enough = self.n_categories <= self.n_items and len(self.next_item.successor_shares) < self.n_items
+        expected = "at least one item per category and more items than an item has successors"
+        require(is_enough, "simulation.n_items", self.n_items, expected)
+        require(bool(self.landing), "simulation.landing", "nothing", "a folder for the raw files")
 
     @property
     def ends_on(self) -> date:

@@ -6,7 +6,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.seasons import DAY_MS, first_instant_ms
 from ulm_spark.shop.wire import WIRE_COLUMNS
 
@@ -52,15 +52,10 @@ class DisorderLaw:
     def __post_init__(self) -> None:
         shares = ("late_share", "out_of_order_share", "duplicate_share", "resent_share", "malformed_share")
         for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(
-                    f"simulation.disorder.{name}: found {getattr(self, name)}; expected 0 to 1. Correct the config."
-                )
-        if self.late_days < 1 or self.out_of_order_minutes < 1:
-            raise ConfigError(
-                f"simulation.disorder: found late_days {self.late_days} and out_of_order_minutes "
-                f"{self.out_of_order_minutes}; expected 1 or more. Correct the config."
-            )
+            require(0 <= getattr(self, name) <= 1, f"simulation.disorder.{name}", getattr(self, name), "0 to 1")
+        is_wrong = self.late_days < 1 or self.out_of_order_minutes < 1
+        found = f"late_days {self.late_days} and out_of_order_minutes {self.out_of_order_minutes}"
+        require(not is_wrong, "simulation.disorder", found, "1 or more")
 
 
 def _chance(seed: int, purpose: str) -> Column:

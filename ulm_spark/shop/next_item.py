@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.catalogue import Catalogue
 from ulm_spark.shop.counter_rng import Draws, Floats, Ints, Stream
 from ulm_spark.shop.personas import persona_values
@@ -32,16 +32,10 @@ class NextItemLaw:
     successor_shares: tuple[float, ...] = (0.45, 0.25, 0.15, 0.1, 0.05)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.successor_weight < 1:
-            raise ConfigError(
-                f"simulation.next_item.successor_weight: found {self.successor_weight}; "
-                "expected 0 up to below 1. Correct the config."
-            )
-        if not self.successor_shares or abs(sum(self.successor_shares) - 1) > 1e-9 or min(self.successor_shares) <= 0:
-            raise ConfigError(
-                f"simulation.next_item.successor_shares: found {self.successor_shares}; "
-                "expected positive shares that sum to 1. Correct the config."
-            )
+        weight, shares = self.successor_weight, self.successor_shares
+        require(0 <= weight < 1, "simulation.next_item.successor_weight", weight, "0 up to below 1")
+        is_wrong = not shares or abs(sum(shares) - 1) > 1e-9 or min(shares) <= 0
+        require(not is_wrong, "simulation.next_item.successor_shares", shares, "positive shares that sum to 1")
 
 
 @dataclass(frozen=True)

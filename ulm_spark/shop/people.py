@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincinv
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.counter_rng import Bools, Draws, Floats, Ints, Stream
 from ulm_spark.shop.personas import PERSONAS, persona_values
 from ulm_spark.shop.seasons import Clock
@@ -38,16 +38,12 @@ class PeopleLaw:
     interest_weeks: float = 4.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.conversion <= 1 or not 0 < self.sign_up_share < 1:
-            raise ConfigError(
-                f"simulation.people: found conversion {self.conversion} and sign_up_share {self.sign_up_share}; "
-                "expected shares above 0, conversion at most 1, sign_up_share below 1. Correct the config."
-            )
-        if min(self.sign_up_tilt, self.visit_shape, self.first_purchase_weeks, self.interest_weeks) <= 0:
-            raise ConfigError(
-                "simulation.people: found a value of zero or less; expected sign_up_tilt, visit_shape, "
-                "first_purchase_weeks and interest_weeks above 0. Correct the config."
-            )
+        are_shares = 0 < self.conversion <= 1 and 0 < self.sign_up_share < 1
+        found = f"conversion {self.conversion} and sign_up_share {self.sign_up_share}"
+        require(are_shares, "simulation.people", found, "shares above 0, conversion at most 1, sign_up_share below 1")
+        least = min(self.sign_up_tilt, self.visit_shape, self.first_purchase_weeks, self.interest_weeks)
+        expected = "sign_up_tilt, visit_shape, first_purchase_weeks and interest_weeks above 0"
+        require(not least <= 0, "simulation.people", "a value of zero or less", expected)
 
 
 @dataclass(frozen=True)

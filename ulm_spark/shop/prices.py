@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.counter_rng import Draws, Floats, Ints, Stream
 from ulm_spark.shop.personas import DEPARTMENTS, persona_values
 
@@ -31,10 +31,7 @@ class PriceLaw:
     visit_response: float = 0.6
 
     def __post_init__(self) -> None:
-        if not 0 <= self.promotion_share <= 1:
-            raise ConfigError(
-                f"simulation.prices.promotion_share: found {self.promotion_share}; expected 0 to 1. Correct the config."
-            )
+        require(0 <= self.promotion_share <= 1, "simulation.prices.promotion_share", self.promotion_share, "0 to 1")
 
 
 def discount_calendar(draws: Draws, law: PriceLaw, n_days: int) -> Ints:

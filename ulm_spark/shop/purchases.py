@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv, gammaincinv, hyp2f1
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.counter_rng import Draws, Floats, Ints, Stream
 from ulm_spark.shop.people import People, PeopleLaw
 from ulm_spark.shop.seasons import Clock
@@ -32,11 +32,8 @@ class PurchaseLaw:
     b: float = 2.6
 
     def __post_init__(self) -> None:
-        if min(self.r, self.alpha, self.a, self.b) <= 0:
-            raise ConfigError(
-                f"simulation.purchases: found r {self.r}, alpha {self.alpha}, a {self.a}, b {self.b}; "
-                "expected numbers above 0. Correct the config."
-            )
+        found = f"r {self.r}, alpha {self.alpha}, a {self.a}, b {self.b}"
+        require(not min(self.r, self.alpha, self.a, self.b) <= 0, "simulation.purchases", found, "numbers above 0")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import pdtr, pdtrik
 
-from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
 from ulm_spark.shop.counter_rng import Draws, Floats, Ints, Stream
 from ulm_spark.shop.people import People
 from ulm_spark.shop.personas import persona_values
@@ -42,18 +42,13 @@ class VisitLaw:
     max_items: int = 40
 
     def __post_init__(self) -> None:
-        if self.min_gap_minutes <= 35 or not 0 < self.max_dwell_minutes < 25:
-            raise ConfigError(
-                f"simulation.visits: found min_gap_minutes {self.min_gap_minutes} and max_dwell_minutes "
-                f"{self.max_dwell_minutes}; expected above 35 and 0 to below 25, so that the planted visits are "
-                f"clear. "
-                "Correct the config."
-            )
-        if self.fade_days <= 0 or not 0 <= self.echo_share <= 0.5 or self.max_items < 2:
-            raise ConfigError(
-                f"simulation.visits: found fade_days {self.fade_days}, echo_share {self.echo_share}, max_items "
-                f"{self.max_items}; expected above 0, 0 to 0.5, and at least 2. Correct the config."
-            )
+        is_clear = not self.min_gap_minutes <= 35 and 0 < self.max_dwell_minutes < 25
+        found = f"min_gap_minutes {self.min_gap_minutes} and max_dwell_minutes {self.max_dwell_minutes}"
+        expected = "above 35 and 0 to below 25, so that the planted visits are clear"
+        require(is_clear, "simulation.visits", found, expected)
+        is_fine = not self.fade_days <= 0 and 0 <= self.echo_share <= 0.5 and self.max_items >= 2
+        found = f"fade_days {self.fade_days}, echo_share {self.echo_share}, max_items {self.max_items}"
+        require(is_fine, "simulation.visits", found, "above 0, 0 to 0.5, and at least 2")
 
 
 @dataclass(frozen=True)

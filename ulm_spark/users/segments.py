@@ -12,7 +12,8 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import ConfigError, RefusedError
+from ulm_spark.config.errors import RefusedError
+from ulm_spark.config.require import require
 from ulm_spark.contracts.gold import SEGMENT_PROFILES, USER_SEGMENTS
 from ulm_spark.users.segment_names import name_segments
 from ulm_spark.users.segment_profile import profile_assigned
@@ -48,22 +49,16 @@ class SegmentConf:
     max_iter: int = 20
 
     def __post_init__(self) -> None:
-        if not 2 <= self.k_min <= self.k_max:
-            raise ConfigError(
-                f"segments.k_min, segments.k_max: found {self.k_min} and {self.k_max}; "
-                "expected 2 <= k_min <= k_max. Correct the config."
-            )
+        found = f"{self.k_min} and {self.k_max}"
+        require(2 <= self.k_min <= self.k_max, "segments.k_min, segments.k_max", found, "2 <= k_min <= k_max")
         unknown = [name for name in self.features if name not in NUMERIC_FEATURES]
-        if unknown or not self.features or len(set(self.features)) != len(self.features):
-            raise ConfigError(
-                f"segments.features: found {', '.join(unknown or self.features) or 'none'}; expected distinct numeric "
-                f"columns of gold.user_features: {', '.join(NUMERIC_FEATURES)}. Correct the config."
-            )
-        if self.max_sample < 100 or self.max_iter < 1:
-            raise ConfigError(
-                f"segments.max_sample, segments.max_iter: found {self.max_sample} and {self.max_iter}; "
-                "expected at least 100 users and one iteration. Correct the config."
-            )
+        are_features = not unknown and 0 < len(set(self.features)) == len(self.features)
+        expected = f"distinct numeric columns of gold.user_features: {', '.join(NUMERIC_FEATURES)}"
+        require(are_features, "segments.features", ", ".join(unknown or self.features) or "none", expected)
+        is_enough = self.max_sample >= 100 and self.max_iter >= 1
+        found = f"{self.max_sample} and {self.max_iter}"
+        expected = "at least 100 users and one iteration"
+        require(is_enough, "segments.max_sample, segments.max_iter", found, expected)
 
 
 @dataclass(frozen=True)

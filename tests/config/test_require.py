@@ -1,0 +1,16 @@
+"""What a config says about a value that it can't use."""
+
+import pytest
+
+from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.require import require
+
+
+def test_a_value_that_is_fine_passes() -> None:
+    require(True, "sessions.gap_s", 1800, "whole seconds, at least 1")
+
+
+def test_another_value_is_refused_by_field_found_and_expected() -> None:
+    with pytest.raises(ConfigError) as caught:
+        require(False, "sessions.gap_s", 0, "whole seconds, at least 1")
+    assert str(caught.value) == "sessions.gap_s: found 0; expected whole seconds, at least 1. Correct the config."
