@@ -79,6 +79,10 @@ def test_ratings_currencies_and_flags_are_checked(spark: SparkSession, tmp_path:
         view % '"currency":"usd","unit_price":1.10': None,
         view % '"is_item":"perhaps"': "bad_is_item",
         view % '"is_item":false': None,
+        view % '"attributes":{"a":"1","b":2}': None,
+        view % '"attributes":{}': None,
+        view % '"attributes":"a"': "bad_attributes",
+        view % '"attributes":[{"a":1}]': "bad_attributes",
         "{" + view % '"rating":1': "unparseable",
         view % '"rating":1' + " and more": "unparseable",
         view % '"rating":1' + "," + view % '"rating":2': "unparseable",
@@ -91,9 +95,10 @@ def test_ratings_currencies_and_flags_are_checked(spark: SparkSession, tmp_path:
     ledger = ingest(MemoryLedger(spark), tmp_path, "native_json")
     found = dict(zip(ledger.column(QUARANTINE, "source_line"), ledger.reasons(), strict=True))
     assert [found.get(i) for i in range(1, len(lines) + 1)] == list(lines.values())
-    assert ledger.column(EVENTS, "rating") == [5, None, None]
-    assert ledger.column(EVENTS, "currency") == [None, "USD", None]
-    assert ledger.column(EVENTS, "is_item") == [True, True, False]
+    assert ledger.column(EVENTS, "rating") == [5, None, None, None, None]
+    assert ledger.column(EVENTS, "currency") == [None, "USD", None, None, None]
+    assert ledger.column(EVENTS, "is_item") == [True, True, False, True, True]
+    assert [dict(said or {}) for said in ledger.column(EVENTS, "attributes")] == [{}, {}, {}, {"a": "1", "b": "2"}, {}]
 
 
 def test_a_row_without_a_user_is_quarantined_where_the_adapter_needs_one(spark: SparkSession, tmp_path: Path) -> None:
