@@ -1,6 +1,7 @@
 """Packaging of ulm-spark; the version and the pins are read from where they are kept."""
 
 import ast
+from glob import glob
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -47,7 +48,13 @@ setup(
     ],
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["ulm_spark*", "jobs*"]),
-    package_data={"ulm_spark": ["py.typed"], "ulm_spark.report": ["templates/*"]},
+    package_data={
+        "ulm_spark": ["py.typed"],
+        "ulm_spark.lake": ["log4j2.properties"],
+        "ulm_spark.report": ["templates/*"],
+    },
+    # Where find_adapter looks when the package is installed without its checkout.
+    data_files=[("share/ulm-spark/conf/sources", sorted(glob("conf/sources/*.yaml", root_dir=HERE)))],
     install_requires=read_requirements("base"),
     # Horovod is absent on purpose: it needs the patched build of scripts/setup.sh.
     extras_require={

@@ -98,6 +98,8 @@ def test_sql_prints_csv_and_nothing_else(spark: SparkSession, ulm: Ulm, tmp_path
         ["a", 'says "x", y', "2024-01-01", ""],
         ["b", "", "1970-01-01", ""],
     ]
+    quoted = "select 'silver.orders' as a, count(*) /* silver.orders */ n from Silver.Sessions -- of silver.orders"
+    assert ulm("sql", quoted, "--config", str(config))[:2] == (0, "a,n\nsilver.orders,2\n")
     wrong_queries = ("select * from silver.orders", "selec 1", "select nothing from silver.sessions")
     for wrong in (*wrong_queries, "delete from silver.sessions", "drop table silver.sessions"):
         code, out, err = ulm("sql", wrong, "--config", str(config))

@@ -79,7 +79,9 @@ def _read_file(path: Path, trail: tuple[Path, ...]) -> dict[str, Raw]:
     except OSError as error:
         raise ConfigError(f"{path}: found no readable file; expected a config file. Check the path.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a day that no calendar has
-        raise ConfigError(f"{path}: found text that is not YAML; expected sections with fields. {error}") from error
+        raise ConfigError(
+            f"{path}: found text that is not YAML; expected sections with fields. {one_line(error)}"
+        ) from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: found a {type(content).__name__}; expected sections with fields.")
     base = content.pop("extends", None)
@@ -124,6 +126,11 @@ def _override(sections: dict[str, Raw], text: str) -> None:
         target[last] = yaml.safe_load(value)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {text}: found a value that is not YAML; expected one. Quote it.") from error
+
+
+def one_line(error: Exception) -> str:
+    """The text of an error of several lines, such as YAML's, on one."""
+    return " ".join(str(error).split())
 
 
 def _as_float(value: object) -> object:

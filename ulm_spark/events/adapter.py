@@ -17,6 +17,7 @@ import yaml
 
 from ulm_spark.config.clock import shop_zone
 from ulm_spark.config.errors import ConfigError
+from ulm_spark.config.load import one_line
 from ulm_spark.events.fields import FIELDS, REQUIRED_FIELDS
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +110,7 @@ def load_adapter(name_or_path: str) -> SourceAdapter:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: found no readable YAML; expected an adapter. {error}") from error
+        raise ConfigError(f"{path}: found no readable YAML; expected an adapter. {one_line(error)}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: found a {type(content).__name__}; expected an adapter's fields.")
     if isinstance(content.get("columns"), list):

@@ -43,7 +43,7 @@ def list_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> list[
     except Py4JJavaError as error:
         raise SourceError(
             f"source.path: found that {path} can't be listed ({error.java_exception.getClass().getSimpleName()}); "
-            "expected a folder. Check the path and its permissions."
+            "expected a folder, with no colon in a name. Check the path, its permissions and the names in it."
         ) from error
     if not found:
         raise SourceError(

@@ -15,6 +15,13 @@ from ulm_spark.contracts.tables import BY_NAME, TABLES
 from ulm_spark.lake.job import first_lines
 from ulm_spark.lake.store import Lake
 
+_NAMES = "|".join(re.escape(table.name) for table in TABLES)
+_NAME_OR_QUOTED = re.compile(
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|--[^\n]*|/\*.*?\*/"
+    rf"|(?<![\w.`])(?P<name>{_NAMES})(?![\w`])",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 def find_table(name: str) -> Table:
     """The table of that name. Errors: ConfigError, naming the tables there are."""
@@ -30,20 +37,25 @@ def query(lake: Lake, text: str) -> DataFrame:
     a table an alias where a column must say whose it is.
     Errors: ConfigError for a table that was never written, and for anything that is no query.
     """
-    for table in TABLES:
-        name = re.compile(rf"(?<![\w.`]){re.escape(table.name)}(?![\w`])", re.IGNORECASE)
-        if name.search(text):
-            if not lake.exists(table):
-                raise ConfigError(
-                    f"{table.name}: found no such table in {lake.root}; expected one that was written. "
-                    f"Run {table.writer} first."
-                )
-            text = name.sub(lake.identifier(table).replace("\\", "\\\\"), text)
+    placed = _NAME_OR_QUOTED.sub(lambda found: _placed(lake, found), text)
     try:
         # Inside brackets only a query can stand: nothing that writes or drops gets through.
-        return lake.spark.sql(f"SELECT * FROM (\n{text.strip().rstrip(';')}\n)")
+        return lake.spark.sql(f"SELECT * FROM (\n{placed.strip().rstrip(';')}\n)")
     except (ParseException, AnalysisException) as error:
         raise ConfigError(f"found no query that can be run ({first_lines(error, 1)}); expected a SELECT.") from error
+
+
+def _placed(lake: Lake, found: re.Match[str]) -> str:
+    """A table's name as its place; what stands in quotes or in a comment as it is."""
+    if found["name"] is None:
+        return found[0]
+    table = BY_NAME[found["name"].lower()]
+    if not lake.exists(table):
+        raise ConfigError(
+            f"{table.name}: found no such table in {lake.root}; expected one that was written. "
+            f"Run {table.writer} first."
+        )
+    return lake.identifier(table)
 
 
 def write_csv(frame: DataFrame, stream: TextIO) -> None:

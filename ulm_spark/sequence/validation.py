@@ -32,7 +32,8 @@ def is_validation(rows: Rows, share: float) -> Bools:
     """True for users whose last instant is held out: chosen by hash, with an event before it."""
     last = rows.at_s[:, -1:]
     has_before = (rows.is_item & (rows.at_s < last)).any(axis=1)
-    return np.asarray(has_before & ((rows.user_key % 10_000) < round(share * 10_000)))
+    place = (rows.user_key >> np.uint64(11)) * 2.0**-53  # the hash as a number from 0 up to 1
+    return np.asarray(has_before & (place < share))
 
 
 def hold_out(rows: Rows) -> HeldOut:
