@@ -17,7 +17,6 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts.ops import REPORTS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.store import Lake
 from ulm_spark.report.page import ReportConf, page_of, render_report
 from ulm_spark.report.records import tables_of
@@ -41,7 +40,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         page = render_report(tables_of(as_of, rows), conf.report).encode()
         relative = page_of(as_of)
         ledger.lake.files.write_bytes(relative, page)
-        ledger.replace(frame_of(spark, REPORTS, [(as_of, relative, len(page))]), REPORTS)
+        ledger.replace(ledger.frame_of(REPORTS, [(as_of, relative, len(page))]), REPORTS)
 
 
 def run_and_say(spark: SparkSession, conf: Conf, as_of: date) -> None:

@@ -14,7 +14,6 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts.gold import MODEL_QUALITY
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.pipeline.measure import last_event_day, measure_churn_task, measure_items, measure_sessions
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.evaluate import EvaluationConf
@@ -43,7 +42,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         for measurement in found:
             ledger.progress(sentence(measurement))
         rows = [(as_of, *astuple(measurement)) for measurement in found]
-        ledger.replace(frame_of(spark, MODEL_QUALITY, rows), MODEL_QUALITY)
+        ledger.replace(ledger.frame_of(MODEL_QUALITY, rows), MODEL_QUALITY)
 
 
 def main(argv: list[str] | None = None) -> int:

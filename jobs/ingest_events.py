@@ -48,7 +48,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
             ledger.progress("no new file")
             return
         ledger.progress(intake.summary)
-        take_in(spark, ledger, intake)
+        take_in(ledger, intake)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts.gold import ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.ops import ALS_MODELS
 from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.lake.artifacts import load_frame
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.interactions import bought_items
 from ulm_spark.recommend.popularity import rank_popular
@@ -35,10 +35,10 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     with open_run(spark, conf, JOB, as_of) as ledger:
         events, zone = ledger.read(EVENTS), conf.shop.zone
         model = ledger.read(ALS_MODELS).where(f"as_of = DATE'{as_of}'").first()
-        lists = frame_of(spark, ITEM_RECOMMENDATIONS, [])
+        lists = ledger.frame_of(ITEM_RECOMMENDATIONS, [])
         if model is not None:
-            path = f"{ledger.lake.root}/{model['path']}"
-            users, factors = spark.read.parquet(f"{path}/users"), spark.read.parquet(f"{path}/items")
+            folder = ledger.model_dir(model["path"])
+            users, factors = (load_frame(spark, folder, name) for name in ("users", "items"))
             popular = rank_popular(events, as_of, zone, conf.als.popularity_days)
             seen = bought_items(events, as_of, zone) if conf.als.exclude_seen else None
             items = (ItemMatrix.of_factors(factors.toPandas()), ItemMatrix.of_scores(popular.toPandas()))

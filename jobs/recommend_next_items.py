@@ -15,7 +15,6 @@ from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.pipeline.score_sequences import recommend_by
 from ulm_spark.sequence.conf import TrainingConf
 
@@ -33,7 +32,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Replace the day's lists."""
     with open_run(spark, conf, JOB, as_of) as ledger:
         model = ledger.read(SEQUENCE_MODELS).where(f"as_of = DATE'{as_of}'").first()
-        lists = frame_of(spark, NEXT_ITEM_RECOMMENDATIONS, [])
+        lists = ledger.frame_of(NEXT_ITEM_RECOMMENDATIONS, [])
         if model is not None:
             lists = recommend_by(ledger, model["path"], conf.training, conf.shop.zone)
         ledger.replace(lists, NEXT_ITEM_RECOMMENDATIONS)

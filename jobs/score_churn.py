@@ -10,15 +10,14 @@ import sys
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.gold import CHURN_SCORES, USER_FEATURES
 from ulm_spark.contracts.ops import CHURN_MODELS
+from ulm_spark.lake.artifacts import load_pipeline
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.predict.churn import score_churn
 
 JOB = "score_churn"
@@ -36,10 +35,10 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         noted = known.orderBy(F.desc("as_of")).select("path", "settings").first()
         if noted is None:
             ledger.note(f"found no churn model up to {as_of}; expected one. See what train_churn said in ops.runs.")
-            return ledger.replace(frame_of(spark, CHURN_SCORES, []), CHURN_SCORES)
+            return ledger.replace(ledger.frame_of(CHURN_SCORES, []), CHURN_SCORES)
         settings = json.loads(noted["settings"])
         features = ledger.read(USER_FEATURES).where(F.col("as_of") == F.lit(as_of))
-        pipeline = PipelineModel.load(ledger.model_dir(noted["path"]).uri)
+        pipeline = load_pipeline(ledger.model_dir(noted["path"]))
         scores = score_churn(features, pipeline, settings["active_days"], settings["horizon_days"])
         ledger.replace(scores, CHURN_SCORES)
 

@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.gold import SEGMENT_PROFILES, USER_FEATURES, USER_SEGMENTS
 from ulm_spark.contracts.ops import SEGMENT_MODELS
+from ulm_spark.lake.artifacts import save_pipeline
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.users.segments import SegmentConf, assign_segments, fit_segments, profile_segments
 
 JOB = "segment_users"
@@ -38,11 +38,11 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         ledger.replace(assign_segments(features, model), USER_SEGMENTS)
         ledger.replace(profile_segments(features, model), SEGMENT_PROFILES)
         folder = ledger.new_model_dir("segment")
-        model.pipeline.write().overwrite().save(folder.uri)
+        save_pipeline(model.pipeline, folder)
         snapshot = json.dumps({"tables": ledger.inputs, "labels": model.labels})
         settings = json.dumps(asdict(conf.segments))
         row = (as_of, ledger.run_id, folder.relative, model.n_sample, settings, snapshot, model.metrics)
-        ledger.replace(frame_of(spark, SEGMENT_MODELS, [row]), SEGMENT_MODELS)
+        ledger.replace(ledger.frame_of(SEGMENT_MODELS, [row]), SEGMENT_MODELS)
 
 
 def main(argv: list[str] | None = None) -> int:

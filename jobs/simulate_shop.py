@@ -15,7 +15,7 @@ from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.landing import Landing
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.persisted import persisted
 from ulm_spark.shop.conf import SimulationConf
 from ulm_spark.shop.generate import simulate_events
 from ulm_spark.shop.laws import law_rows
@@ -40,15 +40,14 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
             return ledger.progress(f"{sim.landing} holds this simulation already")
         landing.begin()
         users, *others = [spark.range(0, n, 1, sim.pieces(n)) for n in counts(sim)]
-        coded = simulate_events(users, sim).persist()
-        made = simulate(coded, Indices(users, *others), sim, conf.shop.currency)
-        for table, frame in made.truth:
-            ledger.progress(table.name)
-            ledger.restate(frame, table)
-        ledger.restate(frame_of(spark, LAWS, law_rows(sim)), LAWS)
-        ledger.progress(f"raw files in {sim.landing}")
-        landing.write(made.lines, fingerprint, sim.files_per_day, sim.compression)
-        coded.unpersist()
+        with persisted(simulate_events(users, sim)) as coded:
+            made = simulate(coded, Indices(users, *others), sim, conf.shop.currency)
+            for table, frame in made.truth:
+                ledger.progress(table.name)
+                ledger.restate(frame, table)
+            ledger.restate(ledger.frame_of(LAWS, law_rows(sim)), LAWS)
+            ledger.progress(f"raw files in {sim.landing}")
+            landing.write(made.lines, fingerprint, sim.files_per_day, sim.compression)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,7 +15,6 @@ from ulm_spark.config.errors import RefusedError
 from ulm_spark.contracts.ops import CHURN_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.lake.literal import frame_of
 from ulm_spark.pipeline.train_churn import train_on_past_days
 from ulm_spark.predict.churn_conf import ChurnConf
 
@@ -37,7 +36,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
             models = [train_on_past_days(ledger, conf.churn, conf.shop.zone)]
         except RefusedError as reason:  # a young shop: all else can run, and this run says why there is no model
             ledger.note(str(reason))
-        ledger.replace(frame_of(spark, CHURN_MODELS, models), CHURN_MODELS)
+        ledger.replace(ledger.frame_of(CHURN_MODELS, models), CHURN_MODELS)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -18,7 +18,7 @@ SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    "spark.databricks.delta.delta.log.cacheSize": "3",
+    "spark.databricks.delta.delta.log.cacheSize": "30",
 }
 
 

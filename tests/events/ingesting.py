@@ -1,5 +1,6 @@
 """An ingest without Delta: source files in a folder, tables in memory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -30,6 +31,9 @@ class MemoryLedger:
     def read(self, table: Table) -> DataFrame:
         # One partition: a row a task would cost more than the test.
         return frame_of(self.spark, table, self.rows.get(table.name, [])).coalesce(1)
+
+    def frame_of(self, columns: Table | str, rows: Sequence[Sequence[object]]) -> DataFrame:
+        return frame_of(self.spark, columns, rows)
 
     def append(self, frame: DataFrame, table: Table) -> None:
         assert tuple(frame.columns) == table.column_names
@@ -85,7 +89,7 @@ def ingest(
         take_back_unfinished(tables)
         intake = open_intake(ledger.spark, conf, Reading(source, zone, currency), tables)
         if intake is not None:
-            take_in(ledger.spark, tables, intake)
+            take_in(tables, intake)
     return ledger
 
 

@@ -20,7 +20,13 @@ def small_shop_config(folder: Path) -> Path:
         {
             "lake": {"root": str(folder / "lake")},
             "shop": {"zone": "Europe/Berlin"},
-            "simulation": {"landing": str(folder / "landing"), "n_users": 250, "n_items": 60, "n_days": 180},
+            "simulation": {
+                "landing": str(folder / "landing"),
+                "n_users": 250,
+                "n_items": 60,
+                "n_days": 180,
+                "catalogue": {"late_share": 0.5},  # so that some items come after the day that tests run for
+            },
             "source": {"path": str(folder / "landing")},
             "segments": {"k_min": 2, "k_max": 3},
             "churn": {"n_label_days": 2, "max_iter": 3},

@@ -89,7 +89,7 @@ def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
     new_york = replace(conf, shop=ShopConf(zone="America/New_York"))
     ingest_events.run(spark, new_york, _AS_OF)
     about_files = [text for text in said if "files" in text]
-    assert about_files == ["1 new files", "1 new files", "adapter, zone or currency changed: reading 2 files again"]
+    assert about_files == ["new files: 1", "new files: 1", "adapter, zone or currency changed: files to read again: 2"]
     assert events() == [("q1", "2024-04-30", "a.csv"), ("q3", "2024-04-30", "b.csv")]
     counts = [lake.read(table).count() for table in _TABLES]
     assert counts == [4, 2, 2, 2]

@@ -10,12 +10,13 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from tests.frames import rows_of
-from ulm_spark.config.errors import ContractError
+from ulm_spark.config.errors import ContractError, LockedError
 from ulm_spark.contracts.gold import FUNNEL
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDERS, SESSIONS
-from ulm_spark.lake.ledger import done_runs, open_run
+from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.lock import lock_name
+from ulm_spark.lake.run_log import done_runs
 from ulm_spark.lake.store import Lake, LakeConf
 
 DAY, NEXT = date(2020, 1, 1), date(2020, 1, 2)
@@ -34,6 +35,36 @@ def test_restate_inserts_updates_and_deletes(spark: SparkSession, lake_conf: Lak
         run.restate(rows_of(spark, SESSIONS, [{"session_id": "a", "n_events": 1}, {"session_id": "b"}]), SESSIONS)
         run.restate(rows_of(spark, SESSIONS, second), SESSIONS)
         assertDataFrameEqual(run.read(SESSIONS), rows_of(spark, SESSIONS, second))
+
+
+def test_a_restate_that_changes_nothing_makes_no_version(spark: SparkSession, lake_conf: LakeConf) -> None:
+    rows = rows_of(spark, SESSIONS, [{"session_id": "a", "channel": None, "is_bounce": True}, {"session_id": "b"}])
+    with open_run(spark, Conf(lake_conf), "sessionize", DAY) as run:
+        run.restate(rows, SESSIONS)
+        before = run.outputs[SESSIONS.name]
+        run.restate(rows.orderBy(F.desc("session_id")), SESSIONS)
+        assert run.outputs[SESSIONS.name] == before == str(run.lake.version(SESSIONS))
+        assert run.rows_out == 2
+
+
+def test_a_restate_rewrites_only_the_files_that_hold_a_change(spark: SparkSession, lake_conf: LakeConf) -> None:
+    with open_run(spark, Conf(lake_conf), "sessionize", DAY) as run:
+        for name in ("a", "b", "c"):  # a file each
+            run.append(rows_of(spark, SESSIONS, [{"session_id": name}]), SESSIONS)
+        before = set(run.lake.read(SESSIONS).inputFiles())
+        changed = [{"session_id": "a"}, {"session_id": "b", "n_events": 7}, {"session_id": "c"}]
+        run.restate(rows_of(spark, SESSIONS, changed), SESSIONS)
+        assert len(before & set(run.lake.read(SESSIONS).inputFiles())) == 2
+        assertDataFrameEqual(run.read(SESSIONS), rows_of(spark, SESSIONS, changed))
+
+
+def test_a_merge_keeps_what_the_frame_lacks(spark: SparkSession, lake_conf: LakeConf) -> None:
+    with open_run(spark, Conf(lake_conf), "sessionize", DAY) as run:
+        run.merge(rows_of(spark, SESSIONS, [{"session_id": "a"}, {"session_id": "b"}]), SESSIONS)
+        run.merge(rows_of(spark, SESSIONS, [{"session_id": "b", "n_events": 3}, {"session_id": "c"}]), SESSIONS)
+        merged = [{"session_id": "a"}, {"session_id": "b", "n_events": 3}, {"session_id": "c"}]
+        assertDataFrameEqual(run.read(SESSIONS), rows_of(spark, SESSIONS, merged))
+        assert run.rows_out == 4
 
 
 def test_replace_touches_the_runs_day_alone(spark: SparkSession, lake_conf: LakeConf) -> None:
@@ -99,6 +130,14 @@ def test_a_failed_run_is_recorded_and_its_error_goes_on(spark: SparkSession, lak
         raise ZeroDivisionError("no way")
     runs = Lake(spark, lake_conf).read(RUNS).select("job", "status", "message").collect()
     assert [tuple(row) for row in runs] == [("sessionize", "failed", "ZeroDivisionError: no way")]
+
+
+def test_a_run_that_lost_its_lock_is_recorded_as_failed(spark: SparkSession, lake_conf: LakeConf) -> None:
+    lake = Lake(spark, lake_conf)
+    with pytest.raises(LockedError, match="lost to another run"):  # noqa: SIM117
+        with open_run(spark, Conf(lake_conf), "sessionize", DAY):
+            lake.files.delete(lock_name(SESSIONS, DAY))
+    assert [row["status"] for row in lake.read(RUNS).collect()] == ["failed"]
 
 
 def test_the_run_that_finds_a_dead_lock_records_the_killed_one(spark: SparkSession, lake_conf: LakeConf) -> None:

@@ -43,8 +43,8 @@ def test_a_second_writer_of_the_same_table_is_refused(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     with hold(files), pytest.raises(LockedError, match="expected no other writer"), hold(files, run_id="other"):
         pass
-    with hold(files, run_id="later") as dead:
-        assert dead == []
+    with hold(files, run_id="later") as held:
+        assert held.dead_runs == []
 
 
 def test_an_as_of_table_is_locked_by_day(tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_a_failure_inside_frees_the_locks(tmp_path: Path) -> None:
 def test_another_machines_lock_dies_when_no_sign_of_life_comes(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     left_behind(files)
-    with hold(files) as dead:
-        assert [holder.run_id for holder in dead] == ["old"]
+    with hold(files) as held:
+        assert [holder.run_id for holder in held.dead_runs] == ["old"]
 
 
 def test_another_machines_fresh_lock_is_respected(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_a_killed_process_on_this_machine_frees_its_lock_at_once(tmp_path: Path)
         with pytest.raises(LockedError), hold(files):
             pass
         process.kill()
-    with hold(files) as dead:
-        assert [holder.run_id for holder in dead] == ["killed"]
+    with hold(files) as held:
+        assert [holder.run_id for holder in held.dead_runs] == ["killed"]
 
 
 def test_a_fresh_torn_lock_holds_and_an_old_one_does_not(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_fresh_torn_lock_holds_and_an_old_one_does_not(tmp_path: Path) -> None
     with pytest.raises(LockedError, match="can't be read"), hold(files):
         pass
     os.utime(tmp_path / name, (time.time() - 121, time.time() - 121))
-    with hold(files) as dead:
-        assert dead == []
+    with hold(files) as held:
+        assert held.dead_runs == []
 
 
 class PausedReader(LocalFiles):
@@ -151,10 +151,10 @@ def test_a_slow_taker_of_a_dead_lock_does_not_remove_the_new_one(tmp_path: Path,
     taker.start()
     assert slow.paused.wait(20)
     quick = LocalFiles(tmp_path)
-    with held_locks(quick, (SESSIONS,), "job", DAY, "quick", 120) as dead:
+    with held_locks(quick, (SESSIONS,), "job", DAY, "quick", 120) as held:
         slow.go_on.set()
         taker.join(20)
-        assert [holder.run_id for holder in dead] == ["old"]
+        assert [holder.run_id for holder in held.dead_runs] == ["old"]
         assert json.loads(quick.read_bytes(lock_name(SESSIONS, DAY)) or b"")["run_id"] == "quick"
     assert len(refused) == 1
     assert list((tmp_path / "_locks").iterdir()) == []

@@ -10,12 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
 
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
@@ -33,6 +30,10 @@ class Ledger(Protocol):
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now."""
+        ...
+
+    def frame_of(self, columns: Table | str, rows: Sequence[Sequence[object]]) -> DataFrame:
+        """Rows at hand in the order of a table's columns, or a DDL string's, as a frame."""
         ...
 
     def append(self, frame: DataFrame, table: Table) -> None:
@@ -93,8 +94,8 @@ class Intake:
     def summary(self) -> str:
         """Which files will be read, in words."""
         n_outdated, n_new = len(self.outdated), len(self.batch.files) - len(self.outdated)
-        again = [f"adapter, zone or currency changed: reading {n_outdated} files again"] if n_outdated else []
-        return "; ".join(again + ([f"{n_new} new files"] if n_new else []))
+        again = [f"adapter, zone or currency changed: files to read again: {n_outdated}"] if n_outdated else []
+        return "; ".join(again + ([f"new files: {n_new}"] if n_new else []))
 
 
 def source_inputs(spark: SparkSession, conf: SourceConf, adapter: SourceAdapter) -> dict[str, str]:
@@ -129,12 +130,12 @@ def open_intake(spark: SparkSession, conf: SourceConf, reading: Reading, ledger:
         batch=batch,
         outdated=tuple(outdated),
         n_columns=max(shape.n_columns for shape in shapes),
-        files=frame_of_rows(spark, FILES_DDL, file_rows(batch, shapes)),
+        files=ledger.frame_of(FILES_DDL, file_rows(batch, shapes)),
         content=open_rows(spark, adapter, files),
     )
 
 
-def take_in(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
+def take_in(ledger: Ledger, intake: Intake) -> None:
     """Writes the batch: its rows, what they became, and last of all that its files are in the lake.
 
     Rule:   of outdated files, first of all ops.ingested_files forgets that they are in the lake:
@@ -147,7 +148,7 @@ def take_in(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
         ledger.delete(INGESTED_FILES, _is_of_batch(file.batch_id for file in intake.outdated))
         take_back_unfinished(ledger)
     try:
-        _write_batch(spark, ledger, intake)
+        _write_batch(ledger, intake)
     except Exception:
         take_back_unfinished(ledger)
         raise
@@ -186,7 +187,7 @@ def _judged(ledger: Ledger, intake: Intake) -> DataFrame:
     return judge(rows, known_ids, reading.adapter, intake.n_columns, reading.zone, reading.currency)
 
 
-def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
+def _write_batch(ledger: Ledger, intake: Intake) -> None:
     batch = intake.batch
     ledger.progress("raw rows")
     ledger.append(receive(intake.content, intake.files, batch, intake.reading.adapter, intake.n_columns), RAW_EVENTS)
@@ -211,12 +212,4 @@ def _write_batch(spark: SparkSession, ledger: Ledger, intake: Intake) -> None:
         (batch.source, f.source_file, f.modified_at, f.size_bytes, batch.batch_id, *by_file[f.source_file], read_by)
         for f in batch.files
     ]
-    ledger.append(frame_of_rows(spark, INGESTED_FILES.schema_ddl, rows).coalesce(1), INGESTED_FILES)
-
-
-def frame_of_rows(spark: SparkSession, ddl: str, rows: Sequence[Sequence[object]]) -> DataFrame:
-    """Rows in the order of the DDL's columns as a frame: through Arrow, so that no Python worker starts for them."""
-    schema = StructType.fromDDL(ddl)
-    assert isinstance(schema, StructType)
-    dicts = [dict(zip(schema.names, row, strict=True)) for row in rows]
-    return spark.createDataFrame(pa.Table.from_pylist(dicts, schema=to_arrow_schema(schema)), schema=schema)
+    ledger.append(ledger.frame_of(INGESTED_FILES, rows).coalesce(1), INGESTED_FILES)

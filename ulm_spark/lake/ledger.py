@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -19,9 +19,10 @@ from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake import models
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.lock import Holder, held_locks, lock_name
+from ulm_spark.lake.lock import held_locks, lock_name
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
+from ulm_spark.lake.run_log import RunRecord, killed, record_runs
 from ulm_spark.lake.store import Lake, LakeConf, Written
 
 _LOG = logging.getLogger("ulm")
@@ -54,13 +55,15 @@ class Run:
     job: str
     as_of: date
     run_id: str
-    pinned: dict[str, int]
+    pinned: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     rows_in: int | None = None
     rows_out: int = 0
     rows_quarantined: int = 0
     message: str | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock_s: float = field(default_factory=time.monotonic)
 
     def read(self, table: Table) -> DataFrame:
         """The table at the version pinned when the run began; the job's own and the run log as they are now."""
@@ -76,6 +79,10 @@ class Run:
                 "Add it to the table's readers."
             )
         return self.pinned[table.name]
+
+    def frame_of(self, columns: Table | str, rows: Sequence[Sequence[object]]) -> DataFrame:
+        """Rows at hand in the order of a table's columns, or a DDL string's, as a frame."""
+        return frame_of(self.lake.spark, columns, rows)
 
     def active_files(self, table: Table, as_of: date) -> list[str]:
         """The Parquet files that hold the pinned version's rows of one day, sorted, as URIs."""
@@ -136,6 +143,25 @@ class Run:
         """Says how far the run is."""
         report_progress(text)
 
+    def record(self, status: str, hash_of_conf: str) -> RunRecord:
+        """How the run ended, as ops.runs keeps it."""
+        return RunRecord(
+            run_id=self.run_id,
+            job=self.job,
+            as_of=self.as_of,
+            status=status,
+            started_at=self.started_at,
+            seconds=round(time.monotonic() - self.clock_s, 3),
+            config_hash=hash_of_conf,
+            code_version=code_version(),
+            inputs=self.inputs,
+            outputs=self.outputs,
+            rows_in=self.rows_in,
+            rows_out=self.rows_out,
+            rows_quarantined=self.rows_quarantined,
+            message=self.message,
+        )
+
     def _own(self, table: Table) -> Table:
         if table.writer != self.job:
             raise ContractError(
@@ -157,89 +183,31 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
     """
     lake = Lake(spark, conf.lake)
     run_id = uuid.uuid4().hex[:16]
-    started_at = datetime.now(UTC)
-    clock_s = time.monotonic()
     outputs = output_tables(job)
-    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s) as dead_runs:
+    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s) as locks:
+        run = Run(lake, job, as_of, run_id)
         lake.create(RUNS)
+        record_runs(lake, [killed(holder) for holder in locks.dead_runs])
         for table in outputs:
             lake.create(table)
-        pinned = {table.name: lake.version(table) for table in input_tables(job)}
-        run = Run(lake, job, as_of, run_id, pinned)
-        run.inputs = {name: str(version) for name, version in pinned.items()}
-        rows = [_killed_row(holder) for holder in dead_runs]
+        run.pinned.update({table.name: lake.version(table) for table in input_tables(job)})
+        run.inputs.update({name: str(version) for name, version in run.pinned.items()})
         try:
             yield run
+            locks.refuse_lost()
         except BaseException as error:
-            message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            rows.append(_row(run, conf, "failed", started_at, time.monotonic() - clock_s, message[:500]))
-            _write_rows(lake, rows)
+            run.message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
+            record_runs(lake, [run.record("failed", config_hash(conf))])
             raise
         if run.rows_in is None:
             run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(job))
-        rows.append(_row(run, conf, "done", started_at, time.monotonic() - clock_s, run.message))
-        _write_rows(lake, rows)
+        record_runs(lake, [run.record("done", config_hash(conf))])
 
 
 def _rows_of_day(run: Run, table: Table) -> int:
     """Rows that a run had before it, counted from Delta's own statistics: of its day where the table has days."""
     frame = run.read(table)
     return (frame.where(F.col("as_of") == F.lit(run.as_of)) if table.is_as_of else frame).count()
-
-
-def _row(
-    run: Run, conf: JobConf, status: str, started_at: datetime, seconds: float, message: str | None
-) -> tuple[object, ...]:
-    return (
-        run.run_id,
-        run.job,
-        run.as_of,
-        status,
-        started_at,
-        round(seconds, 3),
-        config_hash(conf),
-        code_version(),
-        run.inputs,
-        run.outputs,
-        run.rows_in,
-        run.rows_out,
-        run.rows_quarantined,
-        message,
-    )
-
-
-def _killed_row(holder: Holder) -> tuple[object, ...]:
-    return (
-        holder.run_id,
-        holder.job,
-        date.fromisoformat(holder.as_of),
-        "killed",
-        datetime.fromtimestamp(holder.taken_at_s, UTC),
-        round(holder.beaten_at_s - holder.taken_at_s, 3),
-        "",
-        "",
-        {},
-        {},
-        None,
-        0,
-        0,
-        "Its process was gone while its lock was held.",
-    )
-
-
-def _write_rows(lake: Lake, rows: list[tuple[object, ...]]) -> None:
-    lake.append(frame_of(lake.spark, RUNS, rows), RUNS)
-
-
-def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
-    """The last run of each job for a day, as plain values by column of ops.runs, where it was done.
-
-    A job whose last run failed or was killed is absent: that run may have written some of its tables.
-    """
-    last: dict[str, dict[str, object]] = {}
-    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy("started_at", "run_id").collect():
-        last[row["job"]] = row.asDict()
-    return {job: run for job, run in last.items() if run["status"] == "done"}
 
 
 def is_locked(lake: Lake, job: str, as_of: date) -> bool:

@@ -51,38 +51,60 @@ def lock_name(table: Table, as_of: date) -> str:
     return f"_locks/{table.name}@{as_of}.json" if table.is_as_of else f"_locks/{table.name}.json"
 
 
+@dataclass(frozen=True)
+class HeldLocks:
+    """The locks that a run holds. dead_runs: those whose locks it found and removed."""
+
+    files: Files
+    names: list[str]
+    holder: Holder
+    dead_runs: list[Holder]
+    expiry_s: int
+
+    def refuse_lost(self) -> None:
+        """Errors: LockedError where another run has one of the locks by now."""
+        self.refuse([name for name in self.names if _own_content(self.files, name, self.holder) is None])
+
+    def release(self) -> list[str]:
+        """Frees the locks; the names of those that another run got in the meantime."""
+        return [name for name in self.names if not _release(self.files, name, self.holder)]
+
+    def refuse(self, lost: list[str]) -> None:
+        """Errors: LockedError for locks that were lost, where there are any."""
+        if lost:
+            job, as_of, run_id = self.holder.job, self.holder.as_of, self.holder.run_id
+            raise LockedError(
+                f"{', '.join(lost)}: found the lock lost to another run; expected run {run_id} to hold it to its end. "
+                f"No sign of life came for {self.expiry_s} seconds, or the file was deleted. "
+                f"Run {job} for {as_of} again."
+            )
+
+
 @contextmanager
 def held_locks(
     files: Files, tables: Sequence[Table], job: str, as_of: date, run_id: str, expiry_s: int
-) -> Iterator[list[Holder]]:
-    """Holds the locks of all the tables; yields the dead runs whose locks it found.
+) -> Iterator[HeldLocks]:
+    """Holds the locks of all the tables while the block runs.
 
     Errors: LockedError where another run that lives holds one of them, or got one in the meantime.
     """
-    holder = _holder(job, as_of, run_id)
-    taken: list[str] = []
-    dead: dict[str, Holder] = {}
+    held = HeldLocks(files, [], _holder(job, as_of, run_id), [], expiry_s)
     stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(files, taken, holder, expiry_s / 4, stop), daemon=True)
-    lost: list[str] = []
+    beat = threading.Thread(target=_beat, args=(files, held.names, held.holder, expiry_s / 4, stop), daemon=True)
     try:
         for name in sorted(lock_name(table, as_of) for table in tables):
-            former = _take(files, name, holder, expiry_s)
-            taken.append(name)
-            if former is not None:
-                dead[former.run_id] = former
+            former = _take(files, name, held.holder, expiry_s)
+            held.names.append(name)
+            if former is not None and former.run_id not in {run.run_id for run in held.dead_runs}:
+                held.dead_runs.append(former)
         beat.start()
-        yield list(dead.values())
+        yield held
     finally:
         stop.set()
         if beat.is_alive():
             beat.join()  # a beat in flight must not bring a released lock back
-        lost = [name for name in taken if not _release(files, name, holder)]
-    if lost:
-        raise LockedError(
-            f"{', '.join(lost)}: found the lock lost to another run; expected run {run_id} to hold it to its end. "
-            f"No sign of life came for {expiry_s} seconds, or the file was deleted. Run {job} for {as_of} again."
-        )
+        lost = held.release()
+    held.refuse(lost)
 
 
 def _holder(job: str, as_of: date, run_id: str) -> Holder:

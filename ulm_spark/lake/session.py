@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -14,6 +15,8 @@ REQUIRED = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
 }
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_QUIET_START = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
         # Workers are started by name; without this they would be another Python than the driver's.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         settings = {"spark.sql.warehouse.dir": _warehouse(), **spark_settings.settings, **REQUIRED}
+        settings[_JAVA_OPTIONS] = f"{_QUIET_START} {settings.get(_JAVA_OPTIONS, '')}".strip()
     builder = SparkSession.builder.appName(app_name)
     for key, value in settings.items():
         builder = builder.config(key, value)

@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, DataFrameWriter, Row, SparkSession
+from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError, ContractError
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.files import Files, open_files
 from ulm_spark.lake.literal import frame_of, schema_of
+from ulm_spark.lake.persisted import persisted
+
+_IS_THERE, _IS_GONE = "_is_there", "_is_gone"
 
 
 @dataclass(frozen=True)
@@ -118,18 +123,21 @@ class Lake:
         if self.is_empty(table):
             return self.append(frame, table)
         before = self.version(table)
-        target = DeltaTable.forName(self.spark, self.identifier(table))
-        on_key = " AND ".join(f"kept.`{name}` = fresh.`{name}`" for name in table.key)
-        merge = (
-            target.alias("kept")
-            .merge(frame.alias("fresh"), on_key)
-            .whenMatchedUpdateAll(condition=_differs(table))
-            .whenNotMatchedInsertAll()
-        )
-        if delete_missing:
-            merge = merge.whenNotMatchedBySourceDelete()
-        merge.execute()
+        # Only what differs goes into the MERGE: it would rewrite every file that holds a key of the frame.
+        compared = _changes(self.read(table, before), frame, table, delete_missing)
+        with persisted(compared, StorageLevel.DISK_ONLY) as changes:
+            if changes.isEmpty():
+                return Written(before, 0)
+            self._merge_changes(changes, table)
         return self._written(table, before)
+
+    def _merge_changes(self, changes: DataFrame, table: Table) -> None:
+        on_key = " AND ".join(f"kept.`{name}` = fresh.`{name}`" for name in table.key)
+        values: dict[str, str | Column] = {f"`{name}`": f"fresh.`{name}`" for name in table.column_names}
+        kept = DeltaTable.forName(self.spark, self.identifier(table)).alias("kept")
+        merge = kept.merge(changes.alias("fresh"), on_key)
+        merge = merge.whenMatchedDelete(condition=f"fresh.{_IS_GONE}").whenMatchedUpdate(set=values)
+        merge.whenNotMatchedInsert(values=values).execute()
 
     def delete(self, table: Table, condition: str) -> None:
         """Deletes the rows that meet the condition."""
@@ -171,6 +179,21 @@ def check_frame(frame: DataFrame, table: Table) -> None:
         f"{table.name}: found a frame that differs ({'; '.join(findings) or 'the order of columns'}); expected the "
         f"columns of the contract. Select them with {table.noun.upper()}.column_names and cast."
     )
+
+
+def _changes(kept: DataFrame, fresh: DataFrame, table: Table, delete_missing: bool) -> DataFrame:
+    """The rows of fresh that kept lacks or has otherwise, and where asked the keys of kept that fresh lacks.
+
+    Out: the table's columns and _is_gone, true where the key must go; its other columns are null then.
+    """
+    is_there = F.lit(True).alias(_IS_THERE)
+    kept, fresh = (frame.select("*", is_there).alias(name) for frame, name in ((kept, "kept"), (fresh, "fresh")))
+    on_key = [F.col(f"fresh.`{name}`") == F.col(f"kept.`{name}`") for name in table.key]
+    joined = fresh.join(kept, on=on_key, how="full" if delete_missing else "left")
+    is_new, is_gone = F.col(f"kept.{_IS_THERE}").isNull(), F.col(f"fresh.{_IS_THERE}").isNull()
+    keys = [F.coalesce(f"fresh.`{name}`", f"kept.`{name}`").alias(name) for name in table.key]
+    values = [F.col(f"fresh.`{name}`") for name in table.column_names if name not in table.key]
+    return joined.where(is_new | is_gone | F.expr(_differs(table))).select(*keys, *values, is_gone.alias(_IS_GONE))
 
 
 def _differs(table: Table) -> str:

@@ -14,7 +14,8 @@ from ulm_spark.config.load import load
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf
-from ulm_spark.lake.ledger import done_runs, input_tables, is_locked, output_tables
+from ulm_spark.lake.ledger import input_tables, is_locked, output_tables
+from ulm_spark.lake.run_log import done_runs
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.pipeline.display import Display

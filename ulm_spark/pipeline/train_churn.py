@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, SESSIONS
+from ulm_spark.lake.artifacts import save_pipeline
 from ulm_spark.lake.ledger import Run
 from ulm_spark.predict.churn import fit_churn
 from ulm_spark.predict.churn_conf import ChurnConf
@@ -18,7 +19,7 @@ def train_on_past_days(ledger: Run, churn: ChurnConf, zone: str) -> tuple[object
     known = [(day, build_features(events, sessions, lines, day, zone)) for day in days]
     model = fit_churn([label_churn(features, lines, day, churn, ledger.as_of, zone) for day, features in known], churn)
     folder = ledger.new_model_dir("churn")
-    model.pipeline.write().overwrite().save(folder.uri)
+    save_pipeline(model.pipeline, folder)
     snapshot = json.dumps({"tables": ledger.inputs, "label_days": [str(day) for day in model.label_days]})
     settings = json.dumps(asdict(churn))
     return ledger.as_of, ledger.run_id, folder.relative, model.n_rows, settings, snapshot, model.metrics

@@ -1,0 +1,62 @@
+"""The rows of ops.runs: how each run of a job ended."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from datetime import UTC, date, datetime
+
+from pyspark.sql import functions as F
+
+from ulm_spark.contracts.ops import RUNS
+from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.lock import Holder
+from ulm_spark.lake.store import Lake
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One row of ops.runs, its fields in the contract's order."""
+
+    run_id: str
+    job: str
+    as_of: date
+    status: str
+    started_at: datetime
+    seconds: float
+    config_hash: str = ""
+    code_version: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    rows_in: int | None = None
+    rows_out: int = 0
+    rows_quarantined: int = 0
+    message: str | None = None
+
+
+def killed(holder: Holder) -> RunRecord:
+    """What a dead run's lock tells of it: its seconds last to its last sign of life."""
+    return RunRecord(
+        run_id=holder.run_id,
+        job=holder.job,
+        as_of=date.fromisoformat(holder.as_of),
+        status="killed",
+        started_at=datetime.fromtimestamp(holder.taken_at_s, UTC),
+        seconds=round(holder.beaten_at_s - holder.taken_at_s, 3),
+        message="Its process was gone while its lock was held.",
+    )
+
+
+def record_runs(lake: Lake, records: Sequence[RunRecord]) -> None:
+    """Appends to ops.runs; nothing where there is no record."""
+    if records:
+        lake.append(frame_of(lake.spark, RUNS, [astuple(record) for record in records]), RUNS)
+
+
+def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
+    """The last run of each job for a day, as plain values by column of ops.runs, where it was done.
+
+    A job whose last run failed or was killed is absent: that run may have written some of its tables.
+    """
+    last: dict[str, dict[str, object]] = {}
+    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy("started_at", "run_id").collect():
+        last[row["job"]] = row.asDict()
+    return {job: run for job, run in last.items() if run["status"] == "done"}
