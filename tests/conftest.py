@@ -1,4 +1,4 @@
-"""One Spark session for the whole test run: local, small, UTC, with Delta."""
+"""One Spark session for each process that tests: local, small, UTC, with Delta."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from ulm_spark.lake.store import LakeConf
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session of the run."""
+    """The session of the process."""
     logging.getLogger("py4j").setLevel(logging.ERROR)
     session = small_session(tmp_path_factory.mktemp("spark"))
     yield session
