@@ -18,7 +18,7 @@ from ulm_spark.contracts.gold import (
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, PRODUCTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.ledger import Run
-from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.persisted import persisted
 from ulm_spark.predict.outcomes import measure_churn, observe_churn, summarise_deciles
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.evaluate import EvaluationConf, describe_protocol, measure_lists
@@ -49,17 +49,15 @@ def measure_items(
         _replace_by_nothing(ledger, RECOMMENDATION_EXAMPLES)
         return []
     lists = _slice(ledger, ITEM_RECOMMENDATIONS).unionByName(_slice(ledger, NEXT_ITEM_RECOMMENDATIONS))
-    relevant = relevant_items(ledger.read(ORDER_LINES), window, zone, only_new=als.exclude_seen).persist()
-    hits = mark_hits(lists, relevant, conf.k, conf.max_users).persist()
-    protocol = describe_protocol(window, conf, only_new=als.exclude_seen)
-    measurements = measure_lists(hits.toPandas(), conf, protocol)
-    users = pick_examples(hits, conf.n_examples)
-    types = als.weighting.event_types
-    history = recent_history(ledger.read(EVENTS), users, as_of, zone, types, conf.n_history)
-    examples = list_examples(users, history, lists, relevant, ledger.read(PRODUCTS), as_of, conf.k)
-    ledger.replace(examples, RECOMMENDATION_EXAMPLES)
-    hits.unpersist()
-    relevant.unpersist()
+    bought = relevant_items(ledger.read(ORDER_LINES), window, zone, only_new=als.exclude_seen)
+    with persisted(bought) as relevant, persisted(mark_hits(lists, relevant, conf.k, conf.max_users)) as hits:
+        protocol = describe_protocol(window, conf, only_new=als.exclude_seen)
+        measurements = measure_lists(hits.toPandas(), conf, protocol)
+        users = pick_examples(hits, conf.n_examples)
+        types = als.weighting.event_types
+        history = recent_history(ledger.read(EVENTS), users, as_of, zone, types, conf.n_history)
+        examples = list_examples(users, history, lists, relevant, ledger.read(PRODUCTS), as_of, conf.k)
+        ledger.replace(examples, RECOMMENDATION_EXAMPLES)
     return measurements
 
 
@@ -76,15 +74,13 @@ def measure_churn_task(ledger: Run, known_to: date | None, conf: EvaluationConf,
         )
         _replace_by_nothing(ledger, CHURN_OUTCOMES)
         return []
-    observed = observe_churn(scores, ledger.read(ORDER_LINES), as_of, horizon_days, zone).persist()
-    ledger.replace(summarise_deciles(observed, as_of), CHURN_OUTCOMES)
     protocol = (
         f"users scored as of {as_of}; churned: no purchase after it up to {horizon_on}; "
         f"95% percentile bootstrap over users, {conf.n_resamples} resamples, seed {conf.seed}"
     )
-    measurements = measure_churn(observed.toPandas(), conf.n_resamples, conf.seed, protocol)
-    observed.unpersist()
-    return measurements
+    with persisted(observe_churn(scores, ledger.read(ORDER_LINES), as_of, horizon_days, zone)) as observed:
+        ledger.replace(summarise_deciles(observed, as_of), CHURN_OUTCOMES)
+        return measure_churn(observed.toPandas(), conf.n_resamples, conf.seed, protocol)
 
 
 def measure_sessions(ledger: Run, gap_s: int, conf: EvaluationConf, zone: str) -> list[Measurement]:
@@ -135,4 +131,4 @@ def _slice(ledger: Run, table: Table) -> DataFrame:
 
 
 def _replace_by_nothing(ledger: Run, table: Table) -> None:
-    ledger.replace(frame_of(ledger.lake.spark, table, []), table)
+    ledger.replace(ledger.frame_of(table, []), table)
