@@ -59,7 +59,7 @@ class Hadoop:
     def applications(self) -> list[dict[str, object]]:
         """What the ResourceManager says of each application."""
         found = _json(f"http://{self.http}/ws/v1/cluster/apps").get("apps")
-        return list(found["app"]) if isinstance(found, dict) else []
+        return list(found.get("app", [])) if isinstance(found, dict) else []
 
 
 @contextmanager
