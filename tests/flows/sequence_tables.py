@@ -54,10 +54,10 @@ def fill(spark: SparkSession, lake: Lake, n_users: int) -> None:
     lake.append(rows_of(spark, EVENTS, [{**purchase, **row} for row in bought]), EVENTS)
 
 
-def small_training(folder: Path, **changes: object) -> Path:
-    """A config that trains in seconds."""
+def small_training(folder: Path, root: str = "", **changes: object) -> Path:
+    """A config in folder that trains in seconds; its lake is there too where root names no other place."""
     training = {"dim": 8, "max_length": 6, "target_events": 2, "batch_size": 8, "max_epochs": 2, "top_n": 5}
     return write_config(
         folder / "conf.yaml",
-        {"lake": {"root": str(folder / "lake")}, "training": {**training, "launcher": "inline", **changes}},
+        {"lake": {"root": root or str(folder / "lake")}, "training": {**training, "launcher": "inline", **changes}},
     )

@@ -13,21 +13,24 @@ def write_config(path: Path, sections: dict[str, dict[str, object]]) -> Path:
     return path
 
 
-def small_shop_config(folder: Path) -> Path:
-    """The synthetic shop with 250 shoppers over 180 days, and models that train in seconds."""
+def small_shop_config(folder: Path, storage: str) -> Path:
+    """The synthetic shop with 250 shoppers over 180 days, lake and files in storage, and models that train in seconds.
+
+    The config itself lies in folder, since it is read by Python.
+    """
     return write_config(
         folder / "small_shop.yaml",
         {
-            "lake": {"root": str(folder / "lake")},
+            "lake": {"root": f"{storage}/lake"},
             "shop": {"zone": "Europe/Berlin"},
             "simulation": {
-                "landing": str(folder / "landing"),
+                "landing": f"{storage}/landing",
                 "n_users": 250,
                 "n_items": 60,
                 "n_days": 180,
                 "catalogue": {"late_share": 0.5},  # so that some items come after the day that tests run for
             },
-            "source": {"path": str(folder / "landing")},
+            "source": {"path": f"{storage}/landing"},
             "segments": {"k_min": 2, "k_max": 3},
             "churn": {"n_label_days": 2, "max_iter": 3},
             "training": {"dim": 16, "max_epochs": 1, "n_ranks": 2},

@@ -1,51 +1,23 @@
 """The whole main job on a small synthetic shop: contracts hold, planted truth is found, a second run is idle."""
 
-import io
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from rich.console import Console
 
-from jobs import simulate_shop
-from tests.flows.settings import small_shop_config
-from ulm_spark.config.load import load
+from tests.flows.shop import Shop
 from ulm_spark.contracts.table import Table
-from ulm_spark.contracts.tables import BY_NAME, TABLES
-from ulm_spark.lake.store import Lake
-from ulm_spark.pipeline.display import Display
+from ulm_spark.contracts.tables import TABLES
 from ulm_spark.pipeline.graph import job_names
-from ulm_spark.pipeline.runner import plan, run_jobs
 
 pytestmark = pytest.mark.flow
 
 
-class Shop:
-    """A lake after ``ulm simulate`` and ``ulm run``, and what the runs said."""
-
-    def __init__(self, spark: SparkSession, folder: Path) -> None:
-        self.config = small_shop_config(folder)
-        simulated = load(self.config, simulate_shop.Conf)
-        self.as_of = simulated.simulation.ends_on - timedelta(days=30)
-        simulate_shop.run(spark, simulated, simulated.simulation.ends_on)
-        self.lake = Lake(spark, simulated.lake)
-        self.first = self.run()
-
-    def run(self) -> str:
-        console = Console(record=True, width=160, file=io.StringIO())
-        jobs = plan(job_names(), self.config, ())
-        run_jobs(self.lake, jobs, self.as_of, Display(len(jobs), console))
-        return console.export_text()
-
-    def read(self, name: str) -> DataFrame:
-        return self.lake.read(BY_NAME[name])
-
-
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return Shop(spark, tmp_path_factory.mktemp("shop"))
+    folder = tmp_path_factory.mktemp("shop")
+    return Shop(spark, folder, str(folder))
 
 
 def test_every_job_ran(shop: Shop) -> None:

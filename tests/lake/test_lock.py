@@ -14,17 +14,17 @@ import pytest
 from ulm_spark.config.errors import LockedError
 from ulm_spark.contracts.gold import FUNNEL
 from ulm_spark.contracts.silver import SESSIONS
-from ulm_spark.lake.files import LocalFiles
+from ulm_spark.lake.files import Files, LocalFiles
 from ulm_spark.lake.lock import held_locks, lock_name
 
 DAY = date(2020, 1, 1)
 
 
-def hold(files: LocalFiles, day: date = DAY, run_id: str = "r", expiry_s: int = 120):  # type: ignore[no-untyped-def]
+def hold(files: Files, day: date = DAY, run_id: str = "r", expiry_s: int = 120):  # type: ignore[no-untyped-def]
     return held_locks(files, (SESSIONS, FUNNEL), "job", day, run_id, expiry_s)
 
 
-def left_behind(files: LocalFiles, **changes: object) -> None:
+def left_behind(files: Files, **changes: object) -> None:
     """A lock as a run that is gone leaves it."""
     holder = {
         "run_id": "old",

@@ -77,4 +77,4 @@ def test_sparks_file_names_become_petastorms() -> None:
     assert petastorm_url("file:/a%20b/c.parquet") == "file:///a b/c.parquet"
     assert petastorm_url("file:///a/c.parquet") == "file:///a/c.parquet"
     assert petastorm_url("/a/c.parquet") == "file:///a/c.parquet"
-    assert petastorm_url("hdfs://name:1/a/c.parquet") == "hdfs://name:1/a/c.parquet"
+    assert petastorm_url("hdfs://name:1/a%20b/c.parquet") == "file:///a b/c.parquet"

@@ -208,8 +208,10 @@ class HadoopFiles:
         options = self._gateway.new_array(hadoop.Options.Rename, 1)
         options[0] = hadoop.Options.Rename.valueOf(option)
         context = hadoop.FileContext.getFileContext(self._fs.getUri(), self._hadoop_conf)
+        # Unlike FileSystem it takes no path without authority, such as hdfs:///lake/...
+        paths = [self._fs.makeQualified(self._path(name)) for name in (source, target)]
         with _errors_as_python():
-            context.rename(self._path(source), self._path(target), options)
+            context.rename(*paths, options)
 
     def delete(self, relative: str) -> None:
         self._fs.delete(self._path(relative), True)

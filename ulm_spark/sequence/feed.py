@@ -12,6 +12,7 @@ from petastorm.errors import NoDataAvailableError
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.rows import Rows, pad_left, times_of
 from ulm_spark.sequence.snapshot import Snapshot
+from ulm_spark.sequence.storage import storage_of
 
 _US = 1_000_000
 # Petastorm reads by pyarrow's older interface; the pinned pyarrow warns of its end at each row group.
@@ -23,6 +24,7 @@ class Feed:
 
     def __init__(self, snapshot: Snapshot, length: int, workers: int, rank: int, size: int) -> None:
         self._urls = [petastorm_url(path) for path in snapshot.files]
+        self._storage = storage_of(snapshot.files)
         self._columns = list(snapshot.columns)
         self._length = length
         self._workers = workers
@@ -56,6 +58,7 @@ class Feed:
         def opened(shard: int | None, n_shards: int | None) -> make_batch_reader:
             return make_batch_reader(
                 self._urls,
+                filesystem=self._storage,
                 schema_fields=self._columns,
                 transform_spec=spec,
                 reader_pool_type="thread",
@@ -97,13 +100,12 @@ class _Pad:
 
 
 def petastorm_url(path: str) -> str:
-    """A file as Petastorm names it: Spark's URIs are percent-encoded and may have one slash, paths have no scheme."""
+    """A file as Petastorm names it: Spark's URIs are percent-encoded and may have one slash, paths have no scheme.
+
+    Of a file elsewhere only the path counts, since Petastorm is handed its storage.
+    """
     parsed = urlparse(path)
-    if parsed.scheme == "":
-        return f"file://{path}"
-    if parsed.scheme == "file":
-        return f"file://{unquote(parsed.path)}"
-    return unquote(path)
+    return f"file://{unquote(parsed.path) if parsed.scheme else path}"
 
 
 def shuffled(groups: Iterator[Rows], length: int, pool_rows: int, seed: tuple[int, ...]) -> Iterator[Rows]:
