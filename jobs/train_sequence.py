@@ -12,7 +12,6 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.pipeline.train_sequences import train_on_day
@@ -31,8 +30,7 @@ class Conf(BaseConf):
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Train on the day's snapshot, save, and register the model."""
     with open_run(spark, conf, JOB, as_of) as ledger:
-        models = train_on_day(ledger, conf.training, conf.shop.zone)
-        ledger.replace(ledger.frame_of(SEQUENCE_MODELS, models), SEQUENCE_MODELS)
+        train_on_day(ledger, conf.training, conf.shop.zone)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,8 +7,8 @@ scripts/setup.sh
 log=$(mktemp)
 trap 'rm -f -- "$log"' EXIT
 .venv/bin/ulm run --config conf/demo.yaml | tee "$log"
-report=$(grep -oE '[^[:space:]]+\.html' "$log" | tail -n 1 || true)
-if [[ -z $report ]]; then
+report=$(tail -n 1 "$log")
+if [[ $report != *.html ]]; then
   echo 'demo: the run named no report; expected the path of an HTML page on its output. See the log above.' >&2
   exit 1
 fi

@@ -1,6 +1,7 @@
 """A job killed anywhere and run again leaves the tables of a run that nobody disturbed."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -9,13 +10,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
-from jobs import ingest_events, sessionize
+from jobs import build_orders, ingest_events, sessionize
 from tests.flows.jobs import kill_job_when
 from tests.flows.settings import write_config
 from ulm_spark.config.load import load
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.ops import RUNS
-from ulm_spark.contracts.silver import EVENTS, SESSIONS
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.store import Lake
 
@@ -25,7 +26,7 @@ INGEST_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
 
 
 def raw_lines(day: int) -> Iterator[str]:
-    """A day of 40 users' views, with a broken row and a double one."""
+    """A day of 40 users' views and purchases, with a broken row and a double one."""
     for number in range(200):
         event_at = datetime(2024, 3, day) + timedelta(minutes=7 * number)
         event = {
@@ -36,6 +37,8 @@ def raw_lines(day: int) -> Iterator[str]:
             "user_id": f"u{number % 40}",
             "product_id": f"p{number % 17}",
         }
+        if number % 10 == 0:
+            event |= {"event_type": "purchase", "unit_price": 2.5, "quantity": 1, "order_id": f"o{day}-{number}"}
         yield json.dumps(event)
     yield json.dumps(event)
     yield '{"event_id": "broken'
@@ -71,7 +74,11 @@ def undisturbed(spark: SparkSession, landing: Path, tmp_path_factory: pytest.Tem
     return path
 
 
-@pytest.mark.parametrize("table", [RAW_EVENTS, EVENTS, QUARANTINE], ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table",
+    [QUARANTINE, *(pytest.param(table, marks=pytest.mark.slow) for table in (RAW_EVENTS, EVENTS))],
+    ids=lambda table: table.name,
+)
 def test_ingest_killed_after_a_table_was_written(
     spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path, table: Table
 ) -> None:
@@ -87,12 +94,38 @@ def test_ingest_killed_after_a_table_was_written(
     ]
 
 
-def test_sessionize_killed_while_it_holds_its_lock(
+def test_sessionize_killed_right_after_its_merge(
     spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    path = config(tmp_path, landing)
-    ingest_events.run(spark, load(path, ingest_events.Conf), AS_OF)
-    kill_job_when("sessionize", path, AS_OF.isoformat(), commit(tmp_path, SESSIONS, 0))
+    path = first_days(spark, landing, tmp_path)
+    kill_job_when("sessionize", path, AS_OF.isoformat(), commit(tmp_path, SESSIONS, 2))
     sessionize.run(spark, load(path, sessionize.Conf), AS_OF)
     assertDataFrameEqual(read(spark, path, SESSIONS), read(spark, undisturbed, SESSIONS))
     assert read(spark, path, SESSIONS).count() > 0
+
+
+@pytest.mark.slow
+def test_build_orders_killed_between_its_two_tables(
+    spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    path = first_days(spark, landing, tmp_path)
+    kill_job_when("build_orders", path, AS_OF.isoformat(), commit(tmp_path, ORDER_LINES, 1))
+    for conf in (path, undisturbed):
+        build_orders.run(spark, load(conf, build_orders.Conf), AS_OF)
+    for table in (ORDER_LINES, ORDERS):
+        assertDataFrameEqual(read(spark, path, table), read(spark, undisturbed, table))
+        assert read(spark, path, table).count() > 0
+
+
+def first_days(spark: SparkSession, landing: Path, folder: Path) -> Path:
+    """A lake that knows the sessions of two days, and the events of a third."""
+    early = folder / "early"
+    early.mkdir()
+    path = config(folder, early)
+    for names in (("2024-03-01.json", "2024-03-02.json"), ("2024-03-03.json",)):
+        for name in names:
+            shutil.copy2(landing / name, early / name)
+        ingest_events.run(spark, load(path, ingest_events.Conf), AS_OF)
+        if len(names) > 1:
+            sessionize.run(spark, load(path, sessionize.Conf), AS_OF)
+    return path

@@ -12,9 +12,12 @@ ROOT = Path(__file__).parent.parent.parent
 TRANSFORM_ROOMS = ("events", "sessions", "users", "predict", "recommend", "shop")
 # Reading, writing, acting, caching and clocks belong to lake, jobs and pipeline.
 FORBIDDEN_METHODS = {
-    *("collect", "toPandas", "toLocalIterator", "show", "write", "writeStream", "cache", "persist"),
+    *("collect", "toPandas", "toArrow", "toLocalIterator", "show", "head", "take", "isEmpty", "foreach", "rdd"),
+    *("write", "writeStream", "writeTo", "cache", "persist", "checkpoint", "localCheckpoint", "createDataFrame"),
     *("udf", "current_timestamp", "current_date", "now", "today"),
 }
+# With an argument these are aggregates or dictionaries' own.
+FORBIDDEN_WITHOUT_ARGUMENTS = {"count", "first"}
 FORBIDDEN_NAMES = {"SparkSession", "udf", "current_timestamp", "current_date"}
 # Functions that may compute: a fit does by its nature, a scan of source files looks at the files.
 MAY_COMPUTE = ("fit_", "choose_", "measure_")
@@ -35,8 +38,10 @@ def forbidden_names(path: Path) -> Iterator[str]:
             exempt.update(id(inner) for inner in ast.walk(node))
     for node in ast.walk(tree):
         is_method = isinstance(node, ast.Attribute) and node.attr in FORBIDDEN_METHODS
+        is_action = isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Attribute)
+        is_count = is_action and node.func.attr in FORBIDDEN_WITHOUT_ARGUMENTS
         is_name = isinstance(node, ast.Name) and node.id in FORBIDDEN_NAMES
-        if (is_method or is_name) and id(node) not in exempt:
+        if (is_method or is_count or is_name) and id(node) not in exempt:
             yield f"{path.name}:{node.lineno} {ast.unparse(node)}"
 
 
@@ -48,9 +53,10 @@ def test_a_room_neither_reads_nor_writes_nor_acts(room: str) -> None:
 def test_the_guard_sees_what_it_forbids(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
     planted.write_text(
-        "def act(frame):\n    return frame.collect()\n\n\ndef fit_it(frame):\n    return frame.collect()\n"
+        "def act(frame):\n    frame.first()\n    return frame.collect()\n\n\n"
+        "def fit_it(frame):\n    return frame.collect()\n"
     )
-    assert list(forbidden_names(planted)) == ["planted.py:2 frame.collect"]
+    assert list(forbidden_names(planted)) == ["planted.py:2 frame.first()", "planted.py:3 frame.collect"]
 
 
 def test_jobs_stay_short() -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
@@ -138,6 +139,47 @@ def test_a_run_that_lost_its_lock_is_recorded_as_failed(spark: SparkSession, lak
         with open_run(spark, Conf(lake_conf), "sessionize", DAY):
             lake.files.delete(lock_name(SESSIONS, DAY))
     assert [row["status"] for row in lake.read(RUNS).collect()] == ["failed"]
+
+
+def test_a_run_that_lost_its_lock_writes_nothing_more_and_stands_after_the_other(
+    spark: SparkSession, lake_conf: LakeConf
+) -> None:
+    lake, rows = Lake(spark, lake_conf), rows_of(spark, SESSIONS, [{"session_id": "late"}])
+    with pytest.raises(LockedError), open_run(spark, Conf(lake_conf), "sessionize", DAY) as slow:  # noqa: PT012
+        lake.files.delete(lock_name(SESSIONS, DAY))
+        with open_run(spark, Conf(lake_conf), "sessionize", DAY):
+            pass
+        slow.restate(rows, SESSIONS)
+    assert lake.read(SESSIONS).count() == 0
+    assert done_runs(lake, DAY) == {}  # the slow one began first, and failed last
+
+
+def test_a_failure_that_cannot_be_recorded_is_still_the_one_that_is_raised(
+    spark: SparkSession, lake_conf: LakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(ZeroDivisionError), open_run(spark, Conf(lake_conf), "sessionize", DAY):  # noqa: PT012
+        monkeypatch.setattr("ulm_spark.lake.ledger.record_runs", fail)
+        raise ZeroDivisionError
+
+
+def test_what_spark_says_of_a_row_is_not_kept(spark: SparkSession, lake_conf: LakeConf) -> None:
+    with pytest.raises(PySparkException), open_run(spark, Conf(lake_conf), "sessionize", DAY):
+        spark.sql("select cast('secret' as int)").collect()
+    (message,) = (row["message"] for row in Lake(spark, lake_conf).read(RUNS).collect())
+    assert message.endswith("CAST_INVALID_INPUT")
+    assert "secret" not in message
+
+
+def test_a_frame_with_one_key_twice_is_refused(spark: SparkSession, lake_conf: LakeConf) -> None:
+    kept = [{"session_id": "a", "n_events": 1}]
+    with open_run(spark, Conf(lake_conf), "sessionize", DAY) as run:
+        run.restate(rows_of(spark, SESSIONS, kept), SESSIONS)
+        with pytest.raises(ContractError, match="2 rows of one key"):
+            run.restate(rows_of(spark, SESSIONS, [*kept, {"session_id": "a", "n_events": 2}]), SESSIONS)
+        assertDataFrameEqual(run.read(SESSIONS), rows_of(spark, SESSIONS, kept))
 
 
 def test_the_run_that_finds_a_dead_lock_records_the_killed_one(spark: SparkSession, lake_conf: LakeConf) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -104,6 +105,26 @@ def test_a_killed_process_on_this_machine_frees_its_lock_at_once(tmp_path: Path)
         process.kill()
     with hold(files) as held:
         assert [holder.run_id for holder in held.dead_runs] == ["killed"]
+
+
+def test_a_lock_of_another_container_on_this_host_is_respected_while_it_is_fresh(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    left_behind(files, host=f"{socket.gethostname()}/12345678/pid:[1]", beaten_at_s=time.time())
+    with pytest.raises(LockedError, match="expected no other writer"), hold(files):
+        pass
+
+
+def test_an_owner_that_gave_no_sign_for_too_long_is_told_before_it_writes(tmp_path: Path) -> None:
+    class Hanging(LocalFiles):
+        def write_bytes(self, relative: str, content: bytes) -> None:
+            time.sleep(1.5)
+            super().write_bytes(relative, content)
+
+    with pytest.raises(LockedError, match="No sign of life came for 1 seconds"):  # noqa: SIM117, PT012
+        with held_locks(Hanging(tmp_path), (SESSIONS,), "job", DAY, "r", 1) as held:
+            time.sleep(1.9)
+            held.refuse_lost()
+    assert list((tmp_path / "_locks").iterdir()) == []
 
 
 def test_a_fresh_torn_lock_holds_and_an_old_one_does_not(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import csv
 import io
 import sys
+import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -83,20 +84,31 @@ def test_an_empty_source_folder_is_exit_code_3(spark: SparkSession, ulm: Ulm, tm
     assert "Traceback" not in err
 
 
-def test_sql_prints_csv_and_nothing_else(spark: SparkSession, ulm: Ulm, tmp_path: Path) -> None:
+def test_sql_prints_csv_and_nothing_else(
+    spark: SparkSession,
+    ulm: Ulm,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
     conf = LakeConf(root=str(tmp_path / "lake"))
     lake = Lake(spark, conf)
     lake.create(SESSIONS)
-    rows = [{"session_id": "a", "user_id": 'says "x", y', "session_on": date(2024, 1, 1)}, {"session_id": "b"}]
+    day, instant = date(2024, 1, 1), datetime(2024, 1, 1, 23, 30, 0, 250, tzinfo=UTC)
+    first = {"session_id": "a", "user_id": 'says "x", y', "session_on": day, "started_at": instant}
+    rows = [first, {"session_id": "b"}]
     lake.append(rows_of(spark, SESSIONS, rows), SESSIONS)
     config = write_config(tmp_path / "conf.yaml", {"lake": {"root": conf.root}})
-    query = "select session_id, user_id, session_on, currency from silver.sessions order by session_id"
+    query = "select session_id, user_id, session_on, started_at, currency from silver.sessions order by session_id"
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    request.addfinalizer(time.tzset)  # by then the variable is back
     code, out, _ = ulm("sql", query, "--config", str(config))
     assert code == 0
     assert list(csv.reader(io.StringIO(out))) == [
-        ["session_id", "user_id", "session_on", "currency"],
-        ["a", 'says "x", y', "2024-01-01", ""],
-        ["b", "", "1970-01-01", ""],
+        ["session_id", "user_id", "session_on", "started_at", "currency"],
+        ["a", 'says "x", y', "2024-01-01", "2024-01-01T23:30:00.00025Z", ""],
+        ["b", "", "1970-01-01", "1970-01-01T00:00:00Z", ""],
     ]
     quoted = "select 'silver.orders' as a, count(*) /* silver.orders */ n from Silver.Sessions -- of silver.orders"
     assert ulm("sql", quoted, "--config", str(config))[:2] == (0, "a,n\nsilver.orders,2\n")

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from tests.frames import rows_of
-from ulm_spark.contracts.gold import FUNNEL, USER_FEATURES, USER_SEGMENTS
+from ulm_spark.contracts.gold import FUNNEL, MODEL_QUALITY, USER_FEATURES, USER_SEGMENTS
 from ulm_spark.contracts.silver import SESSIONS
 from ulm_spark.lake.job import BaseConf
 from ulm_spark.lake.ledger import open_run
@@ -63,6 +63,7 @@ class Shop:
                     "build_metrics": [FUNNEL],
                     "build_user_features": [USER_FEATURES],
                     "segment_users": [USER_SEGMENTS],
+                    "evaluate_models": [MODEL_QUALITY],
                 }.get(job, []):
                     ledger.replace(rows_of(spark, table, [{"as_of": as_of}]), table)
                 if getattr(conf, "fails", False):
@@ -112,3 +113,10 @@ def test_a_run_of_another_day_leaves_a_day_done(spark: SparkSession, lake_conf: 
     assert shop.run(DAY) == ["ran", "ran"]
     assert shop.run(NEXT) == ["ran", "ran"]
     assert shop.run(DAY) == ["skipped", "skipped"]
+
+
+def test_a_job_that_looks_back_runs_again_when_an_earlier_day_changed(spark: SparkSession, lake_conf: LakeConf) -> None:
+    shop = Shop(spark, lake_conf, ("evaluate_models", "build_report"))
+    assert shop.run(NEXT) == ["ran", "ran"]
+    assert shop.run(DAY) == ["ran", "ran"]
+    assert shop.run(NEXT) == ["skipped", "ran"]

@@ -225,6 +225,7 @@ MODEL_QUALITY = Table(
     partition_by=("as_of",),
     writer="evaluate_models",
     readers=("build_report",),
+    looking_back=("build_report",),
 )
 
 CHURN_OUTCOMES = Table(
@@ -241,6 +242,7 @@ CHURN_OUTCOMES = Table(
     partition_by=("as_of",),
     writer="evaluate_models",
     readers=("build_report",),
+    looking_back=("build_report",),
 )
 
 RECOMMENDATION_EXAMPLES = Table(
@@ -259,6 +261,7 @@ RECOMMENDATION_EXAMPLES = Table(
     partition_by=("as_of",),
     writer="evaluate_models",
     readers=("build_report",),
+    looking_back=("build_report",),
 )
 
 DAILY_ACTIVITY = Table(

@@ -41,7 +41,9 @@ RUNS = Table(
 )
 
 
-def _model_table(name: str, meaning: str, writer: str, readers: tuple[str, ...]) -> Table:
+def _model_table(
+    name: str, meaning: str, writer: str, readers: tuple[str, ...], looking_back: tuple[str, ...] = ()
+) -> Table:
     return Table(
         name=f"ops.{name}_models",
         grain=f"One row per day of as_of: {meaning}.",
@@ -58,6 +60,7 @@ def _model_table(name: str, meaning: str, writer: str, readers: tuple[str, ...])
         partition_by=("as_of",),
         writer=writer,
         readers=readers,
+        looking_back=looking_back,
     )
 
 
@@ -65,7 +68,11 @@ SEGMENT_MODELS = _model_table(
     "segment", "the k-means pipeline that made the segments", "segment_users", ("build_report",)
 )
 CHURN_MODELS = _model_table(
-    "churn", "the boosted trees that score churn", "train_churn", ("score_churn", "build_report")
+    "churn",
+    "the boosted trees that score churn",
+    "train_churn",
+    readers=("score_churn", "build_report"),
+    looking_back=("score_churn",),
 )
 ALS_MODELS = _model_table("als", "the factors that recommend items", "train_als", ("recommend_items", "build_report"))
 SEQUENCE_MODELS = _model_table(

@@ -33,7 +33,8 @@ class Table:
 
     key names the columns that identify a row. An as-of table has ``as_of`` in its key and is
     partitioned by it, so that a run replaces its own day and nothing else. readers are the jobs
-    that read the table; with writer they imply the graph of jobs.
+    that read the table; with writer they imply the graph of jobs. looking_back: those of them that
+    read slices of earlier days too, and not that of their own day alone.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Table:
     columns: tuple[Column, ...]
     writer: str
     readers: tuple[str, ...] = ()
+    looking_back: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
     retention_days: int | None = None
@@ -57,6 +59,8 @@ class Table:
             unknown = [name for name in group if name not in names]
             if unknown:
                 raise ValueError(f"{self.name}: {', '.join(unknown)} is no column of the table.")
+        if set(self.looking_back) - set(self.readers):
+            raise ValueError(f"{self.name}: a job looks back that is no reader.")
         if self.partition_by and self.cluster_by:
             raise ValueError(f"{self.name}: a Delta table is partitioned or clustered, never both.")
 

@@ -16,6 +16,8 @@ from ulm_spark.events.typed import OWN_FAILURE, SAID
 
 FAILURE = "_failure"
 _TRADES = ("purchase", "return")
+# Far above any order line; a visit or an order of a hundred thousand such lines still fits its sums.
+_MOST_UNITS, _MOST_MONEY = 1_000_000, 1e9
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ def checks(adapter: SourceAdapter) -> list[Check]:
         Check("bad_currency", ~F.col("currency").rlike("^[A-Z]{3}$"), "Three letters, by ISO 4217, in currency"),
         Check("bad_quantity", _any_unread(["quantity"]), "A whole number in quantity"),
         Check("quantity_not_positive", F.col("quantity") <= 0, "A quantity above zero"),
+        Check(
+            "amount_too_large",
+            (F.col("quantity") > _MOST_UNITS)
+            | (F.greatest(*MONEY_FIELDS).cast("double") * F.coalesce("quantity", F.lit(1)) >= _MOST_MONEY),
+            f"At most {_MOST_UNITS:,} units, together below {_MOST_MONEY:,.0f}",
+        ),
         Check("missing_quantity", is_trade & F.col("quantity").isNull(), "A value in quantity"),
         Check("missing_order", is_trade & F.col("order_id").isNull(), "A value in order_id"),
         Check("bad_rating", _any_unread(["rating"]) | ~F.col("rating").between(1, 5), "A whole rating from 1 to 5"),

@@ -59,6 +59,9 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     except UlmError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
+    except ConnectionError:
+        print(f"{name}: Spark's process is gone. Run the same command again to go on.", file=sys.stderr)
+        return 1
     except (PySparkException, Py4JError) as error:
         print(f"{name}: Spark stopped the job. {first_lines(error)}", file=sys.stderr)
         _LOG.debug("%s failed in Spark", name, exc_info=True)

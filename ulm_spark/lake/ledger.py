@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,7 +22,7 @@ from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.lock import held_locks, lock_name
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
-from ulm_spark.lake.run_log import RunRecord, killed, record_runs
+from ulm_spark.lake.run_log import RunRecord, describe_failure, killed, record_runs
 from ulm_spark.lake.store import Lake, LakeConf, Written
 
 _LOG = logging.getLogger("ulm")
@@ -62,6 +62,7 @@ class Run:
     rows_out: int = 0
     rows_quarantined: int = 0
     message: str | None = None
+    refuse_lost_locks: Callable[[], None] = lambda: None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock_s: float = field(default_factory=time.monotonic)
 
@@ -168,6 +169,7 @@ class Run:
                 f"{self.job}: found a write to {table.name}; expected its one writer, {table.writer}. "
                 "Write a table of the job's own."
             )
+        self.refuse_lost_locks()
         return table
 
     def _wrote(self, table: Table, written: Written) -> None:
@@ -185,7 +187,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
     run_id = uuid.uuid4().hex[:16]
     outputs = output_tables(job)
     with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s) as locks:
-        run = Run(lake, job, as_of, run_id)
+        run = Run(lake, job, as_of, run_id, refuse_lost_locks=locks.refuse_lost)
         lake.create(RUNS)
         record_runs(lake, [killed(holder) for holder in locks.dead_runs])
         for table in outputs:
@@ -196,12 +198,19 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
             yield run
             locks.refuse_lost()
         except BaseException as error:
-            run.message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
-            record_runs(lake, [run.record("failed", config_hash(conf))])
+            _record_failure(run, conf, error)
             raise
         if run.rows_in is None:
             run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(job))
         record_runs(lake, [run.record("done", config_hash(conf))])
+
+
+def _record_failure(run: Run, conf: JobConf, error: BaseException) -> None:
+    run.message = describe_failure(error)
+    try:
+        record_runs(run.lake, [run.record("failed", config_hash(conf))])
+    except Exception as second:  # the lake or Spark is gone: what the caller must see is the first error
+        _LOG.warning("%s: its failure could not be written to ops.runs: %s", run.job, type(second).__name__)
 
 
 def _rows_of_day(run: Run, table: Table) -> int:

@@ -9,7 +9,6 @@ taken for dead and lives after all finds another's lock, leaves it alone, and fa
 import json
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from datetime import date
 from ulm_spark.config.errors import LockedError
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.files import Files
+from ulm_spark.lake.process import process_start, this_machine
 
 _LOG = logging.getLogger("ulm")
 _PAUSE_S = 0.05
@@ -41,8 +41,8 @@ class Holder:
 
     def is_dead(self, expiry_s: int) -> bool:
         """True where the run can't be alive any more."""
-        if self.host == socket.gethostname():
-            return _process_start(self.pid) != self.process_start
+        if self.host == this_machine():
+            return process_start(self.pid) != self.process_start
         return time.time() - self.beaten_at_s > expiry_s
 
 
@@ -51,33 +51,60 @@ def lock_name(table: Table, as_of: date) -> str:
     return f"_locks/{table.name}@{as_of}.json" if table.is_as_of else f"_locks/{table.name}.json"
 
 
-@dataclass(frozen=True)
 class HeldLocks:
     """The locks that a run holds. dead_runs: those whose locks it found and removed."""
 
-    files: Files
-    names: list[str]
-    holder: Holder
-    dead_runs: list[Holder]
-    expiry_s: int
+    def __init__(self, files: Files, holder: Holder, expiry_s: int) -> None:
+        self.dead_runs: list[Holder] = []
+        self._files, self._holder, self._expiry_s = files, holder, expiry_s
+        self._names: list[str] = []
+        self._alive_at_s = time.monotonic()
+        self._is_late = False
+
+    def take(self, name: str) -> None:
+        """Takes one lock more. Errors: LockedError where a run that lives holds it."""
+        former = _take(self._files, name, self._holder, self._expiry_s)
+        self._names.append(name)
+        if former is not None and former.run_id not in {run.run_id for run in self.dead_runs}:
+            self.dead_runs.append(former)
+
+    def beat(self) -> None:
+        """A sign of life in each lock that is still the run's; what fails is tried at the next beat.
+
+        Rule: after a silence above expiry_s others may have taken the locks for dead, so from then on
+              all are lost, and no sign is given any more.
+        """
+        began_s = time.monotonic()
+        if self._was_silent():
+            return
+        is_written = [_beat(self._files, name, self._holder) for name in self._names]
+        # A write that hung may have come after another's: the time that counts is when it began.
+        if all(is_written) and not self._was_silent():
+            self._alive_at_s = began_s
 
     def refuse_lost(self) -> None:
-        """Errors: LockedError where another run has one of the locks by now."""
-        self.refuse([name for name in self.names if _own_content(self.files, name, self.holder) is None])
+        """Errors: LockedError where another run has one of the locks by now, or may have had it."""
+        if self._was_silent():
+            self.refuse(self._names)
+        self.refuse([name for name in self._names if _own_content(self._files, name, self._holder) is None])
 
     def release(self) -> list[str]:
         """Frees the locks; the names of those that another run got in the meantime."""
-        return [name for name in self.names if not _release(self.files, name, self.holder)]
+        return [name for name in self._names if not _release(self._files, name, self._holder)]
 
     def refuse(self, lost: list[str]) -> None:
         """Errors: LockedError for locks that were lost, where there are any."""
         if lost:
-            job, as_of, run_id = self.holder.job, self.holder.as_of, self.holder.run_id
+            job, as_of, run_id = self._holder.job, self._holder.as_of, self._holder.run_id
             raise LockedError(
                 f"{', '.join(lost)}: found the lock lost to another run; expected run {run_id} to hold it to its end. "
-                f"No sign of life came for {self.expiry_s} seconds, or the file was deleted. "
+                f"No sign of life came for {self._expiry_s} seconds, or the file was deleted. "
                 f"Run {job} for {as_of} again."
             )
+
+    def _was_silent(self) -> bool:
+        self._is_late = self._is_late or time.monotonic() - self._alive_at_s > self._expiry_s
+        return self._is_late
 
 
 @contextmanager
@@ -88,28 +115,30 @@ def held_locks(
 
     Errors: LockedError where another run that lives holds one of them, or got one in the meantime.
     """
-    held = HeldLocks(files, [], _holder(job, as_of, run_id), [], expiry_s)
+    held = HeldLocks(files, _holder(job, as_of, run_id), expiry_s)
     stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(files, held.names, held.holder, expiry_s / 4, stop), daemon=True)
+
+    def beat_until_stopped() -> None:
+        while not stop.wait(expiry_s / 4):
+            held.beat()
+
+    beats = threading.Thread(target=beat_until_stopped, daemon=True)
     try:
         for name in sorted(lock_name(table, as_of) for table in tables):
-            former = _take(files, name, held.holder, expiry_s)
-            held.names.append(name)
-            if former is not None and former.run_id not in {run.run_id for run in held.dead_runs}:
-                held.dead_runs.append(former)
-        beat.start()
+            held.take(name)
+        beats.start()
         yield held
     finally:
         stop.set()
-        if beat.is_alive():
-            beat.join()  # a beat in flight must not bring a released lock back
+        if beats.is_alive():
+            beats.join()  # a beat in flight must not bring a released lock back
         lost = held.release()
     held.refuse(lost)
 
 
 def _holder(job: str, as_of: date, run_id: str) -> Holder:
     now, pid = time.time(), os.getpid()
-    return Holder(run_id, job, as_of.isoformat(), socket.gethostname(), pid, _process_start(pid), now, now)
+    return Holder(run_id, job, as_of.isoformat(), this_machine(), pid, process_start(pid), now, now)
 
 
 def _take(files: Files, name: str, holder: Holder, expiry_s: int) -> Holder | None:
@@ -145,17 +174,17 @@ def _refuse_fresh(files: Files, name: str, expiry_s: int) -> None:
         )
 
 
-def _beat(files: Files, names: list[str], holder: Holder, every_s: float, stop: threading.Event) -> None:
-    """Rewrites the locks that are still the holder's, until stopped; what fails is tried at the next beat."""
-    while not stop.wait(every_s):
-        for name in names:
-            try:
-                if _own_content(files, name, holder) is None:
-                    _LOG.error("%s: the lock is no longer that of run %s", name, holder.run_id)
-                else:
-                    files.write_bytes(name, _encode(replace(holder, beaten_at_s=time.time())))
-            except Exception as error:
-                _LOG.warning("%s: no sign of life written, trying again: %s", name, type(error).__name__)
+def _beat(files: Files, name: str, holder: Holder) -> bool:
+    """Rewrites a lock that is still the holder's; False where that failed, or it is another's."""
+    try:
+        if _own_content(files, name, holder) is None:
+            _LOG.error("%s: the lock is no longer that of run %s", name, holder.run_id)
+            return False
+        files.write_bytes(name, _encode(replace(holder, beaten_at_s=time.time())))
+        return True
+    except Exception as error:
+        _LOG.warning("%s: no sign of life written, trying again: %s", name, type(error).__name__)
+        return False
 
 
 def _release(files: Files, name: str, holder: Holder) -> bool:
@@ -193,24 +222,3 @@ def _decode(content: bytes | None) -> Holder | None:
         return Holder(**json.loads(content))
     except (ValueError, TypeError):
         return None
-
-
-def _process_start(pid: int) -> str:
-    """When a process began, in the kernel's own count, so that a pid used anew is not taken for the old one."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-    except OSError:
-        return _alive_without_proc(pid)
-    return "" if fields[0] == "Z" else fields[19]
-
-
-def _alive_without_proc(pid: int) -> str:
-    """The same where there is no /proc (macOS): only whether the process lives."""
-    if os.path.isdir("/proc/self"):
-        return ""
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return ""
-    return "alive"

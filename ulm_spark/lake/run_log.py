@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, date, datetime
 
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.ops import RUNS
@@ -45,6 +46,14 @@ def killed(holder: Holder) -> RunRecord:
     )
 
 
+def describe_failure(error: BaseException) -> str:
+    """What ops.runs says of an error: of Spark's only which it is, since their texts quote values of rows."""
+    name = type(error).__name__
+    if isinstance(error, PySparkException):
+        return f"{name}: {error.getCondition() or 'without a condition'}"
+    return f"{name}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
+
+
 def record_runs(lake: Lake, records: Sequence[RunRecord]) -> None:
     """Appends to ops.runs; nothing where there is no record."""
     if records:
@@ -52,11 +61,12 @@ def record_runs(lake: Lake, records: Sequence[RunRecord]) -> None:
 
 
 def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
-    """The last run of each job for a day, as plain values by column of ops.runs, where it was done.
+    """The run of each job that ended last for a day, as plain values by column of ops.runs, where it was done.
 
     A job whose last run failed or was killed is absent: that run may have written some of its tables.
     """
     last: dict[str, dict[str, object]] = {}
-    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy("started_at", "run_id").collect():
+    ended_us = F.unix_micros("started_at") + F.col("seconds") * 1_000_000
+    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy(ended_us, "run_id").collect():
         last[row["job"]] = row.asDict()
     return {job: run for job, run in last.items() if run["status"] == "done"}

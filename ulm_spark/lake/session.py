@@ -3,11 +3,12 @@
 import logging
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+
+from ulm_spark.lake.scratch import own_scratch
 
 # What the lake's correctness stands on; no config file may say otherwise.
 REQUIRED = {
@@ -35,7 +36,7 @@ def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # set only where spark-submit started this process
         # Workers are started by name; without this they would be another Python than the driver's.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        settings = {"spark.sql.warehouse.dir": _warehouse(), **spark_settings.settings, **REQUIRED}
+        settings = {"spark.sql.warehouse.dir": str(own_scratch("warehouse")), **spark_settings.settings, **REQUIRED}
         settings[_JAVA_OPTIONS] = f"{_QUIET_START} {settings.get(_JAVA_OPTIONS, '')}".strip()
     builder = SparkSession.builder.appName(app_name)
     for key, value in settings.items():
@@ -47,8 +48,3 @@ def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
         # PySpark logs each error it raises as one line of JSON with the whole stack; ours are caught and said in words.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return session
-
-
-def _warehouse() -> str:
-    """A folder for the embedded catalog, which Spark would otherwise make in the current one."""
-    return os.path.join(tempfile.gettempdir(), f"ulm-spark-{os.getuid()}", "warehouse")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from delta.tables import DeltaTable
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, DataFrameWriter, Row, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError, ContractError
@@ -13,7 +13,7 @@ from ulm_spark.lake.files import Files, open_files
 from ulm_spark.lake.literal import frame_of, schema_of
 from ulm_spark.lake.persisted import persisted
 
-_IS_THERE, _IS_GONE = "_is_there", "_is_gone"
+_IS_THERE, _IS_GONE, _N_ROWS = "_is_there", "_is_gone", "_n_rows"
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,14 @@ class Lake:
         # Only what differs goes into the MERGE: it would rewrite every file that holds a key of the frame.
         compared = _changes(self.read(table, before), frame, table, delete_missing)
         with persisted(compared, StorageLevel.DISK_ONLY) as changes:
-            if changes.isEmpty():
+            n_changes, most_of_a_key = changes.agg(F.count(F.lit(1)), F.max(_N_ROWS)).collect()[0]
+            if n_changes == 0:
                 return Written(before, 0)
+            if (most_of_a_key or 0) > 1:
+                raise ContractError(
+                    f"{table.name}: found a frame with {most_of_a_key} rows of one key; expected one. "
+                    f"Make {', '.join(table.key)} unique."
+                )
             self._merge_changes(changes, table)
         return self._written(table, before)
 
@@ -137,7 +143,7 @@ class Lake:
         kept = DeltaTable.forName(self.spark, self.identifier(table)).alias("kept")
         merge = kept.merge(changes.alias("fresh"), on_key)
         merge = merge.whenMatchedDelete(condition=f"fresh.{_IS_GONE}").whenMatchedUpdate(set=values)
-        merge.whenNotMatchedInsert(values=values).execute()
+        merge.whenNotMatchedInsert(condition=f"NOT fresh.{_IS_GONE}", values=values).execute()
 
     def delete(self, table: Table, condition: str) -> None:
         """Deletes the rows that meet the condition."""
@@ -184,16 +190,19 @@ def check_frame(frame: DataFrame, table: Table) -> None:
 def _changes(kept: DataFrame, fresh: DataFrame, table: Table, delete_missing: bool) -> DataFrame:
     """The rows of fresh that kept lacks or has otherwise, and where asked the keys of kept that fresh lacks.
 
-    Out: the table's columns and _is_gone, true where the key must go; its other columns are null then.
+    Out: the table's columns; _is_gone, true where the key must go, whose other columns are null then;
+         _n_rows, how many rows of fresh have the key: where it is more than one, all of them are there.
     """
     is_there = F.lit(True).alias(_IS_THERE)
-    kept, fresh = (frame.select("*", is_there).alias(name) for frame, name in ((kept, "kept"), (fresh, "fresh")))
+    n_rows = F.count(F.lit(1)).over(Window.partitionBy(*table.key)).alias(_N_ROWS)
+    kept, fresh = kept.select("*", is_there).alias("kept"), fresh.select("*", is_there, n_rows).alias("fresh")
     on_key = [F.col(f"fresh.`{name}`") == F.col(f"kept.`{name}`") for name in table.key]
     joined = fresh.join(kept, on=on_key, how="full" if delete_missing else "left")
     is_new, is_gone = F.col(f"kept.{_IS_THERE}").isNull(), F.col(f"fresh.{_IS_THERE}").isNull()
     keys = [F.coalesce(f"fresh.`{name}`", f"kept.`{name}`").alias(name) for name in table.key]
     values = [F.col(f"fresh.`{name}`") for name in table.column_names if name not in table.key]
-    return joined.where(is_new | is_gone | F.expr(_differs(table))).select(*keys, *values, is_gone.alias(_IS_GONE))
+    is_changed = is_new | is_gone | (F.col(_N_ROWS) > 1) | F.expr(_differs(table))
+    return joined.where(is_changed).select(*keys, *values, is_gone.alias(_IS_GONE), _N_ROWS)
 
 
 def _differs(table: Table) -> str:

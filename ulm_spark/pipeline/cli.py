@@ -20,7 +20,7 @@ from ulm_spark.lake.store import Lake
 from ulm_spark.pipeline import graph as job_graph
 from ulm_spark.pipeline.display import Display
 from ulm_spark.pipeline.doctor import check_machine
-from ulm_spark.pipeline.query import find_table, query, write_csv
+from ulm_spark.pipeline.query import find_table, instants_as_text, query, write_csv
 from ulm_spark.pipeline.runner import LakeSections, RunSections, plan, run_jobs
 
 app = typer.Typer(
@@ -124,7 +124,7 @@ def show(
     contract = find_table(table)
     lake = _open_lake(config, overrides or [])
     printed = RichTable(*contract.column_names, title=contract.name)
-    for row in lake.read(contract).limit(rows).collect():
+    for row in instants_as_text(lake.read(contract).limit(rows)).collect():
         printed.add_row(*("" if value is None else str(value) for value in row))
     Console().print(printed)
 

@@ -2,12 +2,14 @@
 
 import csv
 import re
-from datetime import date, datetime
+from datetime import date
 from itertools import chain
 from typing import TextIO
 
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import TimestampType
 
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.contracts.table import Table
@@ -61,14 +63,27 @@ def _placed(lake: Lake, found: re.Match[str]) -> str:
 def write_csv(frame: DataFrame, stream: TextIO) -> None:
     """A header and one line a row; null is empty, instants are ISO 8601 in UTC."""
     writer = csv.writer(stream, lineterminator="\n")
-    rows = frame.toLocalIterator()
+    rows = instants_as_text(frame).toLocalIterator()
     first = next(rows, None)  # before the header: a query that fails leaves nothing that looks like a result
     writer.writerow(frame.columns)
     for row in chain([first], rows) if first is not None else ():
         writer.writerow([_text(value) for value in row])
 
 
+def instants_as_text(frame: DataFrame) -> DataFrame:
+    """The frame with instants as ISO 8601 in UTC: Spark gives them to Python in the machine's own zone.
+
+    Out: columns c0, c1 and so on, since a query may name two of its columns alike.
+    """
+    numbered = frame.toDF(*(f"c{place}" for place in range(len(frame.columns))))
+    texts = [
+        F.concat(F.replace(F.col(c.name).cast("string"), F.lit(" "), F.lit("T")), F.lit("Z")).alias(c.name)
+        if isinstance(c.dataType, TimestampType)
+        else F.col(c.name)
+        for c in numbered.schema
+    ]
+    return numbered.select(*texts)
+
+
 def _text(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat() + ("" if value.tzinfo else "Z")
     return value.isoformat() if isinstance(value, date) else value

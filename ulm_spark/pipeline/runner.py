@@ -98,7 +98,8 @@ class Freshness:
         if last["config_hash"] != config_hash(planned.conf) or last["code_version"] != code_version():
             return False
         recorded = cast(Mapping[str, str], last["inputs"])
-        if not all(self._holds(table, recorded.get(table.name, "")) for table in input_tables(planned.name)):
+        inputs = input_tables(planned.name)
+        if not all(self._holds(table, planned.name, recorded.get(table.name, "")) for table in inputs):
             return False
         external = getattr(planned.module, "external_inputs", None)
         now = external(self._lake.spark, planned.conf) if external is not None else {}
@@ -113,10 +114,10 @@ class Freshness:
         for table in output_tables(job):
             self._versions.pop(table.name, None)
 
-    def _holds(self, table: Table, recorded: str) -> bool:
-        """True where an input is what it was. Of a table with days, other days' slices don't count."""
+    def _holds(self, table: Table, job: str, recorded: str) -> bool:
+        """True where an input is what it was. Other days' slices count only for a job that looks back."""
         writer = self._done.get(table.writer)
-        if table.is_as_of and writer is not None and recorded:
+        if table.is_as_of and job not in table.looking_back and writer is not None and recorded:
             written = cast(Mapping[str, str], writer["outputs"])
             return int(written.get(table.name, -1)) <= int(recorded)
         return recorded == str(self._version(table))

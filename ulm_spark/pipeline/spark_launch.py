@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.launch import Listener, environment, progress_line
+from ulm_spark.sequence.launch import Listener, progress_line, rank_settings
 from ulm_spark.sequence.snapshot import Manifest
 
 Tell = Callable[[str], None]
@@ -35,7 +35,7 @@ def launch_on_spark(manifest: Manifest, vocabulary: list[str], tell: Tell) -> No
             args=(manifest.to_json(), tuple(vocabulary)),
             num_proc=manifest.conf.n_ranks,
             use_gloo=True,
-            env=environment(manifest.conf),
+            env=rank_settings(manifest.conf),  # the rest is the executor's own: its paths, and its keys
             stdout=_Lines(listener),
             stderr=_Lines(listener),
             verbose=0,

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -11,24 +10,25 @@ from pyspark.sql import functions as F
 
 from ulm_spark.config.clock import end_of
 from ulm_spark.config.errors import TrainingError
+from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.scratch import own_scratch
 from ulm_spark.pipeline.spark_launch import launch_on_spark
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.launch import MANIFEST, METRICS, VOCABULARY, launch
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, training_key, vocabulary_checksum
 
-MODEL = tuple[date, str, str, int, str, str, dict[str, float]]
 
-
-def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> list[MODEL]:
-    """Trains on the run's day; the row of ops.sequence_models, none where the day has no sequence."""
+def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
+    """Trains on the run's day and writes the row of ops.sequence_models, none where the day has no sequence."""
     vocabulary = day_vocabulary(ledger.read(ITEM_VOCABULARY), ledger.as_of)
     snapshot = pin_snapshot(ledger, vocabulary, conf, zone)
     ledger.count_in(snapshot.n_rows)
     if snapshot.n_rows == 0:
         ledger.progress(f"no sequence as of {ledger.as_of}: nothing to train on")
-        return []
+        return ledger.replace(ledger.frame_of(SEQUENCE_MODELS, []), SEQUENCE_MODELS)
     ledger.progress(
         f"{conf.model} on {snapshot.n_rows} sequences, {snapshot.n_items} items; ranks: {conf.ranks}, {conf.launcher}"
     )
@@ -38,14 +38,16 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> list[MODEL]:
             "Run build_sequences again."
         )
     folder = ledger.new_model_dir("sequence")
-    checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}"
-    local = ledger.lake.files.local(checkpoints) or _own_cache(checkpoints)
+    # Other code may have other weights by the same names: it begins anew.
+    checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}-{code_version()}"
+    local = ledger.lake.files.local(checkpoints) or own_scratch(checkpoints)
     manifest = Manifest(snapshot, conf, str(folder.local), str(local))
     metrics = train_in(folder.local, manifest, vocabulary, ledger)
     ledger.publish(folder)
-    shutil.rmtree(local, ignore_errors=True)  # done; a killed run leaves it to be found again
     settings = json.dumps(json.loads(manifest.to_json())["conf"])
-    return [(ledger.as_of, ledger.run_id, folder.relative, snapshot.n_rows, settings, snapshot.to_json(), metrics)]
+    row = (ledger.as_of, ledger.run_id, folder.relative, snapshot.n_rows, settings, snapshot.to_json(), metrics)
+    ledger.replace(ledger.frame_of(SEQUENCE_MODELS, [row]), SEQUENCE_MODELS)
+    shutil.rmtree(local, ignore_errors=True)  # registered; a killed run leaves it to be found again
 
 
 def train_in(folder: Path, manifest: Manifest, vocabulary: list[str], ledger: Run) -> dict[str, float]:
@@ -88,8 +90,3 @@ def day_vocabulary(vocabulary: DataFrame, as_of: date) -> list[str]:
     """product_id by item_index, the first one's index 1. In: silver.item_vocabulary."""
     day = vocabulary.where(F.col("as_of") == F.lit(as_of)).orderBy("item_index").select("product_id")
     return [str(row[0]) for row in day.collect()]
-
-
-def _own_cache(relative: str) -> Path:
-    """A folder on this machine that a second run finds again, for a lake that is elsewhere."""
-    return Path(tempfile.gettempdir()) / f"ulm-{Path.home().name}" / relative

@@ -44,14 +44,22 @@ def launch(manifest_path: Path, conf: TrainingConf, tell: Tell) -> None:
             listener.hear(line)
         code = process.wait()
     except BaseException:
-        process.terminate()  # horovodrun ends its ranks on it
-        process.wait(timeout=30)
+        _end(process)
         raise
     if code != 0:
         raise TrainingError(
             f"training: found exit code {code} from {conf.launcher}; expected 0. Its last words: "
             f"{listener.last_words()}"
         )
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()  # horovodrun ends its ranks on it
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()  # ranks on this machine end with their parent
+        process.wait()
 
 
 def command(manifest_path: Path, conf: TrainingConf) -> list[str]:
@@ -68,12 +76,16 @@ def environment(conf: TrainingConf) -> dict[str, str]:
     """This process's environment, in which ranks find this package and know the process that they must end with."""
     root = str(Path(ulm_spark.__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-    ours = {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    ours = {"PYTHONPATH": path, **rank_settings(conf)}
     if not conf.hosts:
         ours[PARENT_PID] = str(os.getpid())
-    if conf.threads_per_rank:
-        ours["OMP_NUM_THREADS"] = str(conf.threads_per_rank)
     return {**os.environ, **ours}
+
+
+def rank_settings(conf: TrainingConf) -> dict[str, str]:
+    """What every rank is told by its environment, wherever it runs."""
+    threads = {"OMP_NUM_THREADS": str(conf.threads_per_rank)} if conf.threads_per_rank else {}
+    return {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1", **threads}
 
 
 class Listener:

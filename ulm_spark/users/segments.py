@@ -103,7 +103,7 @@ def fit_segments(features: DataFrame, conf: SegmentConf) -> SegmentModel:
     selected = features.select("as_of", "user_id", "tenure_days", *(f for f in conf.features if f != "tenure_days"))
     sample = selected.orderBy(F.xxhash64("user_id"), "user_id").limit(conf.max_sample).coalesce(1).persist()
     try:
-        names = _features_with_values(sample, conf.features)
+        names = _choose_features(sample, conf.features)
         scaling = fit_scaling(sample, names)
         scaled = scaling.transform(sample).select("user_id", "scaled").persist()
         try:
@@ -143,7 +143,7 @@ def profile_segments(features: DataFrame, model: SegmentModel) -> DataFrame:
     return profile.withColumn("label", _label(model)).select(*SEGMENT_PROFILES.column_names)
 
 
-def _features_with_values(sample: DataFrame, features: Sequence[str]) -> tuple[str, ...]:
+def _choose_features(sample: DataFrame, features: Sequence[str]) -> tuple[str, ...]:
     counts = sample.agg(F.count(F.lit(1)).alias("n_users"), *(F.count(f).alias(f) for f in features)).first()
     if counts is None or counts["n_users"] == 0:
         raise RefusedError(
