@@ -49,7 +49,7 @@ class Cluster:
                 *self._command(mode, packed_code(config)),
                 *(str(ROOT / "jobs" / f"{job}.py"), "--config", named, "--as-of", as_of.isoformat()),
             ],
-            env=self._environment(mode),
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=SUBMIT_TIMEOUT_S,
@@ -85,11 +85,11 @@ class Cluster:
             *(word for key, value in settings.items() for word in ("--conf", f"{key}={value}")),
         ]
 
-    def _environment(self, mode: str) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK", "PYTHON"))}
         inherited["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # what activating .venv does
         ours = {"HADOOP_CONF_DIR": str(self.hadoop.conf_dir), "SPARK_LOCAL_IP": HOST}
-        return {**inherited, **ours, **({"PYTHONPATH": str(ROOT)} if mode == "client" else {})}
+        return {**inherited, **ours}
 
     def _container_logs(self) -> str:
         logs = sorted(self.hadoop.folder.glob("containers/*/*/std*"), key=lambda path: path.stat().st_mtime)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 TRANSFORM_ROOMS = ("events", "sessions", "users", "predict", "recommend", "shop")
 # Reading, writing, acting, caching and clocks belong to lake, jobs and pipeline.
 FORBIDDEN_METHODS = {
-    *("collect", "toPandas", "toArrow", "toLocalIterator", "show", "head", "take", "isEmpty", "foreach", "rdd"),
+    *("collect", "toPandas", "toArrow", "toLocalIterator", "show", "head", "isEmpty", "foreach", "rdd"),
     *("write", "writeStream", "writeTo", "cache", "persist", "checkpoint", "localCheckpoint", "createDataFrame"),
     *("udf", "current_timestamp", "current_date", "now", "today"),
 }

@@ -92,7 +92,11 @@ def mark_duplicates(checked: DataFrame, known_ids: DataFrame) -> DataFrame:
     is_event = F.col(FAILURE).isNull()
     # Rows that broke a rule have keys of their own, so that many rows without content don't meet in one task.
     own_key = F.concat_ws("\n", F.lit("row"), f"{ROW}.source_file", F.col(f"{ROW}.source_line").cast("string"))
-    place = Window.partitionBy("_key").orderBy(f"{ROW}.received_at", f"{ROW}.source_file", f"{ROW}.source_line")
+    place = (
+        Window.partitionBy("_key")
+        .orderBy(f"{ROW}.received_at", f"{ROW}.source_file", f"{ROW}.source_line")
+        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
     placed = checked.withColumn(
         "_key", F.when(is_event, F.concat(F.lit("e\n"), "event_id")).otherwise(own_key)
     ).withColumn("_place", F.row_number().over(place))

@@ -194,7 +194,8 @@ def _changes(kept: DataFrame, fresh: DataFrame, table: Table, delete_missing: bo
          _n_rows, how many rows of fresh have the key: where it is more than one, all of them are there.
     """
     is_there = F.lit(True).alias(_IS_THERE)
-    n_rows = F.count(F.lit(1)).over(Window.partitionBy(*table.key)).alias(_N_ROWS)
+    of_key = Window.partitionBy(*table.key).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    n_rows = F.count(F.lit(1)).over(of_key).alias(_N_ROWS)
     kept, fresh = kept.select("*", is_there).alias("kept"), fresh.select("*", is_there, n_rows).alias("fresh")
     on_key = [F.col(f"fresh.`{name}`") == F.col(f"kept.`{name}`") for name in table.key]
     joined = fresh.join(kept, on=on_key, how="full" if delete_missing else "left")

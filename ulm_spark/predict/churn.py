@@ -93,7 +93,11 @@ def _with_rank(scored: DataFrame) -> DataFrame:
         F.coalesce(F.sum("n").over(below), F.lit(0)).alias("n_below"),
         F.sum("n").over(all_cells).alias("n_users"),
     )
-    inside = Window.partitionBy("cell").orderBy("p_churn", "user_id")
+    inside = (
+        Window.partitionBy("cell")
+        .orderBy("p_churn", "user_id")
+        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
     placed = scored.withColumn("cell", cell).withColumn("place", F.row_number().over(inside))
     return placed.join(F.broadcast(offsets), "cell", how="inner").withColumn("rank", F.col("place") + F.col("n_below"))
 

@@ -114,7 +114,9 @@ def fit_als(interactions: DataFrame, conf: AlsConf) -> Factors:
 def _numbered(interactions: DataFrame, id_column: str, number_column: str) -> DataFrame:
     """Whole numbers for ids: distinct, whatever the partitioning, and below 2 ** 31 for 2 ** 30 ids."""
     bucket = F.pmod(F.xxhash64(id_column), F.lit(_N_BUCKETS))
-    in_bucket = Window.partitionBy("bucket").orderBy(id_column)
+    in_bucket = (
+        Window.partitionBy("bucket").orderBy(id_column).rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
     place = F.row_number().over(in_bucket) - 1
     return (
         interactions.select(id_column)

@@ -34,7 +34,11 @@ def recent_history(
     known = known_item_events(events, as_of, zone).where(F.col("event_type").isin(*event_types))
     touched = known.join(F.broadcast(users), on="user_id", how="left_semi")
     last = touched.groupBy("user_id", "product_id").agg(F.max("event_at").alias("last_at"))
-    latest_first = Window.partitionBy("user_id").orderBy(F.desc("last_at"), "product_id")
+    latest_first = (
+        Window.partitionBy("user_id")
+        .orderBy(F.desc("last_at"), "product_id")
+        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
     placed = last.withColumn("place", F.row_number().over(latest_first)).where(F.col("place") <= n_history)
     return placed.select("user_id", F.lit("history").alias("list_name"), "place", "product_id")
 

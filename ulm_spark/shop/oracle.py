@@ -76,7 +76,11 @@ def next_item_ceiling(
             oracle's list is worth on average, the ceiling without luck.
     Rule:   one relevant item, so NDCG is 1 / log2(1 + rank), 0 beyond rank 10. Ties by product_id.
     """
-    best_first = Window.partitionBy("user_id").orderBy(F.col("probability").desc(), "product_id")
+    best_first = (
+        Window.partitionBy("user_id")
+        .orderBy(F.col("probability").desc(), "product_id")
+        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
     ranked = probabilities.withColumn("rank", F.row_number().over(best_first)).where(F.col("rank") <= TOP)
     gain = 1 / F.log2(F.col("rank") + 1)
     oracle = (
