@@ -23,6 +23,8 @@ from ulm_spark.pipeline.doctor import check_machine
 from ulm_spark.pipeline.query import find_table, instants_as_text, query, write_csv
 from ulm_spark.pipeline.runner import LakeSections, RunSections, plan, run_jobs
 
+PIPE_WIDTH = 200
+
 app = typer.Typer(
     name="ulm",
     help="User lifecycle management for e-commerce on Spark: from raw shop events to features, models and a report.",
@@ -99,7 +101,7 @@ def tables(
     name: Annotated[str | None, typer.Argument(help="One table, such as silver.sessions.")] = None,
 ) -> None:
     """Print the contracts: every table's grain, key and writer, or one table's columns."""
-    console = Console()
+    console = _wide_console()
     if name is None:
         overview = RichTable("table", "grain", "key", "writer")
         for table in TABLES:
@@ -126,7 +128,7 @@ def show(
     printed = RichTable(*contract.column_names, title=contract.name)
     for row in instants_as_text(lake.read(contract).limit(rows)).collect():
         printed.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(printed)
+    _wide_console().print(printed)
 
 
 @app.command()
@@ -157,6 +159,11 @@ def newest_report(lake: Lake, as_of: date) -> str | None:
     """The page made for a day, None where there is none yet."""
     row = lake.read(REPORTS).where(F.col("as_of") == F.lit(as_of)).select("path").first()
     return None if row is None else f"{lake.root}/{row['path']}"
+
+
+def _wide_console() -> Console:
+    """As wide as the terminal; wide enough for a table where there is none, such as in a pipe."""
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
 
 
 def _open_lake(config: Path | None, overrides: list[str]) -> Lake:
