@@ -37,6 +37,8 @@ def test_each_broken_rule_gives_its_reason_and_nothing_is_lost(spark: SparkSessi
         ",view,u1,p1,,,": "missing_event_at",
         "20111-05-01 10:00:00,view,u1,p1,,,": "bad_event_at",
         "2924-05-01 10:00:00,view,u1,p1,,,": "bad_event_at",
+        "294247-01-10T04:00:54Z,view,u1,p1,,,": "bad_event_at",
+        f"2024-05-01 10:00:00{',' * 30_000}": "unparseable",
         "1989-12-31 23:59:59,view,u1,p1,,,": "bad_event_at",
         "2024-02-30 10:00:00,view,u1,p1,,,": "bad_event_at",
         "10:00,view,u1,p1,,,": "bad_event_at",
@@ -63,7 +65,7 @@ def test_each_broken_rule_gives_its_reason_and_nothing_is_lost(spark: SparkSessi
         "x,wave,,,-1,0,": "bad_event_at",  # the first of several
     }
     own = Rule("own", "`order` = 'o1 '", "An order without a blank")
-    ledger = ingest_lines(spark, tmp_path, *lines, rules=(own,))
+    ledger = ingest_lines(spark, tmp_path, *lines, rules=(own,), zone="Asia/Shanghai")
     found = dict(zip(ledger.column(QUARANTINE, "source_line"), ledger.reasons(), strict=True))
     assert [found.get(i) for i in range(2, len(lines) + 2)] == list(lines.values())
     assert ledger.n_in == len(lines)

@@ -113,6 +113,7 @@ def load_adapter(name_or_path: str) -> SourceAdapter:
         raise ConfigError(f"{path}: found no readable YAML; expected an adapter. {one_line(error)}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: found a {type(content).__name__}; expected an adapter's fields.")
+    _refuse_shapes(content, path)
     if isinstance(content.get("columns"), list):
         content["columns"] = {str(name): "STRING" for name in content["columns"]}
     content["fields"] = {key: str(sql) for key, sql in (content.get("fields") or {}).items() if sql is not None}
@@ -125,6 +126,17 @@ def load_adapter(name_or_path: str) -> SourceAdapter:
         ) from error
     except dacite.DaciteError as error:
         raise ConfigError(f"{path}: {error}. Correct the value.") from error
+
+
+def _refuse_shapes(content: dict[object, object], path: Path) -> None:
+    """Errors: ConfigError for a list that is none, or fields that name nothing."""
+    if not all(isinstance(name, str) for name in content):
+        raise ConfigError(f"{path}: found a key that is no text; expected names of an adapter's fields. Correct it.")
+    for name in ("files", "optional", "rules"):
+        if name in content and not isinstance(content[name], list):
+            raise ConfigError(f"{path}: {name}: found {content[name]}; expected a list, such as [a, b]. Correct it.")
+    if not isinstance(content.get("fields") or {}, dict):
+        raise ConfigError(f"{path}: fields: found no names; expected lines of field: expression. Correct it.")
 
 
 def find_adapter(name_or_path: str) -> Path:

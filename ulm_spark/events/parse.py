@@ -8,6 +8,7 @@ from ulm_spark.events.adapter import SourceAdapter
 # Put behind a line as one more field. A quote that nobody closed swallows it, and a line with too
 # few or too many fields has it at another place, so its place tells a whole line from a broken one.
 _END = "\u0001"
+_MOST_FIELDS = 20_000  # Spark's parser fails the job on a line of more than 20,480
 
 ROW = "_row"
 IS_PARSED = "_is_parsed"
@@ -31,7 +32,10 @@ def parse_rows(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
 def _parse_csv(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataFrame:
     names = [f"t{i}" for i in range(n_columns + 1)]
     options = {"sep": adapter.delimiter, "quote": adapter.quote, "escape": adapter.escape, "maxCharsPerColumn": "-1"}
-    with_end = F.concat(F.col(f"{ROW}.line"), F.lit(adapter.delimiter + _END))
+    line = F.col(f"{ROW}.line")
+    n_delimiters = F.length(line) - F.length(F.replace(line, F.lit(adapter.delimiter)))
+    is_countable = (F.length(line) < _MOST_FIELDS) | (n_delimiters < _MOST_FIELDS)
+    with_end = F.when(is_countable, F.concat(line, F.lit(adapter.delimiter + _END)))
     tokens = F.from_csv(with_end, ", ".join(f"{name} STRING" for name in names), options)
     split = rows.select(ROW, tokens.alias("_t")).select(ROW, F.array(*(f"_t.{name}" for name in names)).alias("_t"))
     is_whole = F.array_position("_t", F.lit(_END)) == F.col(f"{ROW}.n_columns") + 1

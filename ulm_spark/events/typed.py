@@ -18,7 +18,8 @@ OWN_FAILURE = "_own_failure"
 FAILURE_TYPE = "STRUCT<reason: STRING, detail: STRING>"
 
 # A day and, where there is more, a time behind it: Spark also takes a bare year, and a bare time as today's.
-_IS_DAY = r"^[+-]?\d{4,7}-\d{1,2}-\d{1,2}([T ]+\d.*)?$"
+# Years of more digits are none that a shop has, and Spark's shift between zones fails on the largest of them.
+_IS_DAY = r"^\d{4}-\d{1,2}-\d{1,2}([T ]+\d.*)?$"
 _HAS_ZONE = r"\d:\d{2}(:\d{2}([.]\d+)?)?\s*[A-Za-z+-]"
 _EPOCH = {"epoch_s": ("DECIMAL(18,6)", 1_000_000), "epoch_ms": ("DECIMAL(18,3)", 1_000)}
 _MAP = "MAP<STRING,STRING>"
@@ -134,7 +135,7 @@ def _evaluate(parsed: DataFrame, adapter: SourceAdapter, expressions: Mapping[st
             try:
                 parsed.select(F.expr(sql))
             except (AnalysisException, ParseException) as error:
-                what = str(error).splitlines()[0]
+                what = next((line for line in str(error).splitlines() if line.strip()), "")
                 raise ConfigError(
                     f"{adapter.path}: {label}: found an expression that Spark refuses; expected Spark SQL over "
                     f"{', '.join(adapter.columns)}. {what}"

@@ -3,6 +3,8 @@
 import argparse
 import inspect
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from ulm_spark.lake.session import SparkSettings, open_session
 from ulm_spark.lake.store import LakeConf
 
 _LOG = logging.getLogger("ulm")
+MOST_SAID = 1000  # letters of an error that is not ours
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9998, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,19 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     except UlmError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # whoever read our output has enough, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConnectionError:
         print(f"{name}: Spark's process is gone. Run the same command again to go on.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        print(
+            f"{name}: found {error.strerror or error}{place}; expected files and folders that can be read and written. "
+            "Check lake.root, source.path and their permissions.",
+            file=sys.stderr,
+        )
         return 1
     except (PySparkException, Py4JError) as error:
         print(f"{name}: Spark stopped the job. {first_lines(error)}", file=sys.stderr)
@@ -73,16 +88,30 @@ def guarded(name: str, command: Callable[[], object]) -> int:
 
 
 def parse_as_of(text: str) -> date:
-    """A day in ISO form. Errors: ConfigError."""
+    """A day as YYYY-MM-DD. Errors: ConfigError."""
+    wrong = f"--as-of: found '{text}'; expected a day such as 2011-12-01. Correct it."
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ConfigError(wrong)
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"--as-of: found '{text}'; expected a day such as 2011-12-01. Correct it.") from error
+        raise ConfigError(wrong) from error
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ConfigError(f"--as-of: found {day}; expected a day from {FIRST_DAY} to {LAST_DAY}. Correct it.")
+    return day
+
+
+def _day_argument(text: str) -> date:
+    try:
+        return parse_as_of(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def first_lines(error: BaseException, n_lines: int = 3) -> str:
     """The part of an error's text that says what happened, without the stack."""
-    return " ".join(line.strip() for line in str(error).splitlines()[:n_lines] if line.strip())
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:n_lines])[:MOST_SAID]
 
 
 def log_to_stderr() -> None:
@@ -101,6 +130,6 @@ def _parser(job: str, run: Callable[..., None]) -> argparse.ArgumentParser:
         prog=job, description=inspect.getdoc(module), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, default=None, help="YAML file; without it the defaults hold")
-    parser.add_argument("--as-of", type=date.fromisoformat, required=True, help="last day that counts, as YYYY-MM-DD")
+    parser.add_argument("--as-of", type=_day_argument, required=True, help="last day that counts, as YYYY-MM-DD")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", help="override a value")
     return parser

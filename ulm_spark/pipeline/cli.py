@@ -9,6 +9,7 @@ import typer
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.config.load import load
@@ -20,10 +21,11 @@ from ulm_spark.lake.store import Lake
 from ulm_spark.pipeline import graph as job_graph
 from ulm_spark.pipeline.display import Display
 from ulm_spark.pipeline.doctor import check_machine
-from ulm_spark.pipeline.query import find_table, instants_as_text, query, write_csv
+from ulm_spark.pipeline.query import as_texts, find_table, query, write_csv
 from ulm_spark.pipeline.runner import LakeSections, RunSections, plan, run_jobs
 
 PIPE_WIDTH = 200
+UNBOUNDED_WIDTH = 1_000_000
 
 app = typer.Typer(
     name="ulm",
@@ -122,13 +124,24 @@ def show(
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows.")] = 10,
     overrides: Overrides = None,
 ) -> None:
-    """Print some rows of a table."""
+    """Print some rows of a table: side by side, or one under the other where they are too wide."""
     contract = find_table(table)
     lake = _open_lake(config, overrides or [])
-    printed = RichTable(*contract.column_names, title=contract.name)
-    for row in instants_as_text(lake.read(contract).limit(rows)).collect():
-        printed.add_row(*("" if value is None else str(value) for value in row))
-    _wide_console().print(printed)
+    found = as_texts(lake.read(contract).limit(rows)).collect()
+    cells = [[Text("" if value is None else str(value)) for value in row] for row in found]
+    console = _wide_console()
+    side_by_side = RichTable(*contract.column_names, title=contract.name)
+    for row in cells:
+        side_by_side.add_row(*row)
+    unbounded = console.options.update(max_width=UNBOUNDED_WIDTH)
+    if not cells or console.measure(side_by_side, options=unbounded).maximum <= console.width:
+        console.print(side_by_side)
+        return
+    for number, row in enumerate(cells, start=1):
+        record = RichTable("column", "value", title=f"{contract.name}, row {number}")
+        for name, cell in zip(contract.column_names, row, strict=True):
+            record.add_row(name, cell)
+        console.print(record)
 
 
 @app.command()

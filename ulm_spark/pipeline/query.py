@@ -2,14 +2,22 @@
 
 import csv
 import re
-from datetime import date
 from itertools import chain
 from typing import TextIO
 
 from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import TimestampType
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    DataType,
+    DateType,
+    MapType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.contracts.table import Table
@@ -23,6 +31,8 @@ _NAME_OR_QUOTED = re.compile(
     rf"|(?<![\w.`])(?P<name>{_NAMES})(?![\w`])",
     re.IGNORECASE | re.DOTALL,
 )
+# TRANSFORM ... USING 'command' starts a shell; the others call any method of Java.
+_RUNS_PROGRAMS = re.compile(r"\busing\s*r?\x00|\b(java_method|try_reflect|reflect)\s*\(", re.IGNORECASE)
 
 
 def find_table(name: str) -> Table:
@@ -40,11 +50,18 @@ def query(lake: Lake, text: str) -> DataFrame:
     Errors: ConfigError for a table that was never written, and for anything that is no query.
     """
     placed = _NAME_OR_QUOTED.sub(lambda found: _placed(lake, found), text)
+    if _RUNS_PROGRAMS.search(_NAME_OR_QUOTED.sub(_bare, text)):
+        raise ConfigError("found a query that runs a program or Java code; expected a SELECT over tables. Rewrite it.")
     try:
         # Inside brackets only a query can stand: nothing that writes or drops gets through.
         return lake.spark.sql(f"SELECT * FROM (\n{placed.strip().rstrip(';')}\n)")
     except (ParseException, AnalysisException) as error:
         raise ConfigError(f"found no query that can be run ({first_lines(error, 1)}); expected a SELECT.") from error
+
+
+def _bare(found: re.Match[str]) -> str:
+    """A string as one sign, a comment as a blank."""
+    return "\x00" if found[0][0] in "'\"" else " "
 
 
 def _placed(lake: Lake, found: re.Match[str]) -> str:
@@ -63,27 +80,29 @@ def _placed(lake: Lake, found: re.Match[str]) -> str:
 def write_csv(frame: DataFrame, stream: TextIO) -> None:
     """A header and one line a row; null is empty, instants are ISO 8601 in UTC."""
     writer = csv.writer(stream, lineterminator="\n")
-    rows = instants_as_text(frame).toLocalIterator()
+    rows = as_texts(frame).toLocalIterator()
     first = next(rows, None)  # before the header: a query that fails leaves nothing that looks like a result
     writer.writerow(frame.columns)
     for row in chain([first], rows) if first is not None else ():
-        writer.writerow([_text(value) for value in row])
+        writer.writerow(row)
 
 
-def instants_as_text(frame: DataFrame) -> DataFrame:
-    """The frame with instants as ISO 8601 in UTC: Spark gives them to Python in the machine's own zone.
+def as_texts(frame: DataFrame) -> DataFrame:
+    """The frame with instants (ISO 8601, in UTC), days and nested values (JSON) as text.
 
+    Spark gives instants to Python in the machine's own zone, and Python knows no year above 9999.
     Out: columns c0, c1 and so on, since a query may name two of its columns alike.
     """
     numbered = frame.toDF(*(f"c{place}" for place in range(len(frame.columns))))
-    texts = [
-        F.concat(F.replace(F.col(c.name).cast("string"), F.lit(" "), F.lit("T")), F.lit("Z")).alias(c.name)
-        if isinstance(c.dataType, TimestampType)
-        else F.col(c.name)
-        for c in numbered.schema
-    ]
-    return numbered.select(*texts)
+    return numbered.select(*(_as_text(c.name, c.dataType).alias(c.name) for c in numbered.schema))
 
 
-def _text(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
+def _as_text(name: str, kind: DataType) -> Column:
+    column = F.col(name)
+    if isinstance(kind, TimestampType):
+        return F.concat(F.replace(column.cast("string"), F.lit(" "), F.lit("T")), F.lit("Z"))
+    if isinstance(kind, DateType | TimestampNTZType):
+        return column.cast("string")
+    if isinstance(kind, BinaryType):
+        return F.hex(column)
+    return F.to_json(column) if isinstance(kind, ArrayType | MapType | StructType) else column

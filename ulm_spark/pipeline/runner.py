@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -34,6 +34,10 @@ class PipelineConf:
     """Section ``pipeline``. as_of: the day that ``ulm run`` takes where none is given."""
 
     as_of: date | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.as_of, datetime):
+            raise ConfigError(f"pipeline.as_of: found {self.as_of}; expected a day without a time. Correct the config.")
 
 
 @dataclass(frozen=True)
