@@ -14,7 +14,7 @@ def write_config(path: Path, sections: dict[str, dict[str, object]]) -> Path:
 
 
 def small_shop_config(folder: Path, storage: str) -> Path:
-    """The synthetic shop with 250 shoppers over 180 days, lake and files in storage, and models that train in seconds.
+    """The synthetic shop with 150 shoppers over 130 days, lake and files in storage, and models that train in seconds.
 
     The config itself lies in folder, since it is read by Python.
     """
@@ -25,9 +25,9 @@ def small_shop_config(folder: Path, storage: str) -> Path:
             "shop": {"zone": "Europe/Berlin"},
             "simulation": {
                 "landing": f"{storage}/landing",
-                "n_users": 250,
+                "n_users": 150,
                 "n_items": 60,
-                "n_days": 180,
+                "n_days": 130,
                 "catalogue": {"late_share": 0.5},  # so that some items come after the day that tests run for
             },
             "source": {"path": f"{storage}/landing"},

@@ -74,11 +74,8 @@ def undisturbed(spark: SparkSession, landing: Path, tmp_path_factory: pytest.Tem
     return path
 
 
-@pytest.mark.parametrize(
-    "table",
-    [QUARANTINE, *(pytest.param(table, marks=pytest.mark.slow) for table in (RAW_EVENTS, EVENTS))],
-    ids=lambda table: table.name,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("table", [RAW_EVENTS, QUARANTINE, EVENTS], ids=lambda table: table.name)
 def test_ingest_killed_after_a_table_was_written(
     spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path, table: Table
 ) -> None:

@@ -20,7 +20,7 @@ from ulm_spark.lake.progress import progress_to
 from ulm_spark.lake.store import Lake
 from ulm_spark.sequence.launch import SAVED_MODEL
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
 N_EPOCHS = 40
 
 
