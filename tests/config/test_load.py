@@ -51,7 +51,13 @@ def test_a_file_overrides_what_it_extends_and_set_overrides_both(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("als: {rnak: 2}", "rnak"),
+        ("als: {rnak: 2}", "als.rnak.*rank, reg, weights.*Write als.rank"),
+        ("als: {deep: {rank: 2}}", "als.deep"),
+        ("als: {weights: 12}", "als.weights.*a list"),
+        ("als: {weights: ab}", "als.weights.*a list"),
+        ("als: {reg: .nan}", "als.reg.*finite"),
+        ("als: {rank: 2}\nals: {reg: 1}", "als twice"),
+        ("als: {rank: 2, rank: 3}", "rank twice"),
         ("alss: {rank: 2}", "alss"),
         ("als: {rank: two}", "rank"),
         ("als: {rank: 2.5}", "rank"),

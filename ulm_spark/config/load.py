@@ -1,9 +1,12 @@
 """conf/*.yaml into frozen dataclasses: unknown, missing and mistyped keys are refused by file and field."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import is_dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import dacite
 import yaml
@@ -41,21 +44,11 @@ def load(path: Path | None, conf_type: type[ConfT], overrides: Sequence[str] = (
     sections = read_sections(path, overrides)
     wanted = getattr(conf_type, "__dataclass_fields__", {})
     where = str(path) if path else "the command line"
+    named: Raw = {name: value for name, value in sections.items() if name in wanted}
+    hooks: dict[type[Any], Callable[[Any], Any]] = {float: _as_float, dict[str, str]: _as_texts}
     try:
-        return dacite.from_dict(
-            conf_type,
-            {name: value for name, value in sections.items() if name in wanted},
-            dacite.Config(
-                strict=True,
-                cast=[tuple],
-                type_hooks={float: _as_float, dict[str, str]: _as_texts},
-            ),
-        )
-    except dacite.UnexpectedDataError as error:
-        raise ConfigError(
-            f"{where}: found {', '.join(sorted(error.keys))}; expected only fields that exist. "
-            "Correct the name, or take it out."
-        ) from error
+        _refuse_misfits(conf_type, named)
+        return dacite.from_dict(conf_type, named, dacite.Config(cast=[tuple], type_hooks=hooks))
     except (dacite.MissingValueError, dacite.WrongTypeError, dacite.UnionMatchError) as error:
         raise ConfigError(f"{where}: {error}. Correct the value.") from error
     except ConfigError as error:
@@ -70,12 +63,45 @@ def read_sections(path: Path | None, overrides: Sequence[str] = ()) -> dict[str,
     return sections
 
 
+def _refuse_misfits(kind: type, fields: Raw, place: str = "") -> None:
+    """Refuses what dacite would take or not name: unknown fields, lists that are none, numbers that are none."""
+    known = get_type_hints(kind)
+    for name, value in fields.items():
+        at, wanted = f"{place}{name}", known.get(name)
+        if wanted is None:
+            near = get_close_matches(str(name), known, n=1)
+            advice = f"Write {place}{near[0]}" if near else "Correct the name"
+            raise ConfigError(f"found {at}; expected one of {', '.join(known)}. {advice}, or take it out.")
+        if is_dataclass(wanted) and isinstance(wanted, type) and isinstance(value, dict):
+            _refuse_misfits(wanted, value, f"{at}.")
+        elif get_origin(wanted) is tuple and not isinstance(value, list | tuple):
+            raise ConfigError(f"{at}: found {value}; expected a list, such as [a, b]. Correct the value.")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{at}: found {value}; expected a finite number. Correct the value.")
+
+
+def parse_yaml(text: str) -> object:
+    """YAML as plain values. Errors: yaml.YAMLError, also for a key that stands twice; ValueError for no such day."""
+    return yaml.load(text, _UniqueKeyLoader)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which no mapping names a key twice: YAML forbids it, its reader would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        names = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"found {name} twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read_file(path: Path, trail: tuple[Path, ...]) -> dict[str, Raw]:
     path = path.resolve()
     if path in trail:
         raise ConfigError(f"{path}: found a circle of extends; expected an end. Take one of them out.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = parse_yaml(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ConfigError(f"{path}: found no readable file; expected a config file. Check the path.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a day that no calendar has
@@ -123,7 +149,7 @@ def _override(sections: dict[str, Raw], text: str) -> None:
             raise ConfigError(f"--set {text}: found a value at {name}; expected a section. Correct the key.")
         target = below
     try:
-        target[last] = yaml.safe_load(value)
+        target[last] = parse_yaml(value)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {text}: found a value that is not YAML; expected one. Quote it.") from error
 

@@ -17,7 +17,7 @@ import yaml
 
 from ulm_spark.config.clock import shop_zone
 from ulm_spark.config.errors import ConfigError
-from ulm_spark.config.load import one_line
+from ulm_spark.config.load import one_line, parse_yaml
 from ulm_spark.events.fields import FIELDS, REQUIRED_FIELDS
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,7 @@ def load_adapter(name_or_path: str) -> SourceAdapter:
     """
     path = find_adapter(name_or_path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: found no readable YAML; expected an adapter. {one_line(error)}") from error
     if not isinstance(content, dict):
