@@ -130,6 +130,7 @@ def test_sql_prints_csv_and_nothing_else(ulm: Ulm, two_sessions: str) -> None:
     assert list(csv.reader(io.StringIO(ulm("sql", nested, "--config", two_sessions)[1])))[1] == nested_row
     joined = "select count(*) n from silver.sessions join (select session_id from silver.sessions) using (session_id)"
     assert ulm("sql", joined, "--config", two_sessions)[1] == "n\n2\n"
+    assert ulm("sql", "select 'a\\rb' x, 'c' y", "--config", two_sessions)[1] == 'x,y\n"a\rb",c\n'
 
 
 def test_sql_refuses_what_is_no_query_and_what_runs_programs(ulm: Ulm, two_sessions: str) -> None:

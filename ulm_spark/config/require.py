@@ -1,5 +1,7 @@
 """What does a config say about a value that it can't use?"""
 
+from pathlib import Path
+
 from ulm_spark.config.errors import ConfigError
 
 
@@ -11,3 +13,15 @@ def require(is_fine: bool, where: str, found: object, expected: str) -> None:
     """
     if not is_fine:
         raise ConfigError(f"{where}: found {found}; expected {expected}. Correct the config.")
+
+
+def local_path(text: str, where: str) -> Path:
+    """A path on this machine, with a home written as ``~`` or ``~name`` in full.
+
+    In:     where is section.field.
+    Errors: ConfigError for the home of a user whom the machine does not know.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{where}: found {text}; expected the home of a user that exists. Write it out.") from error

@@ -18,6 +18,7 @@ import yaml
 from ulm_spark.config.clock import shop_zone
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.config.load import one_line, parse_yaml
+from ulm_spark.config.require import local_path
 from ulm_spark.events.fields import FIELDS, REQUIRED_FIELDS
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +142,7 @@ def _refuse_shapes(content: dict[object, object], path: Path) -> None:
 
 def find_adapter(name_or_path: str) -> Path:
     """Where the adapter lies: a path is taken as it is or from the project's folder, a bare name is built in."""
-    as_path = Path(name_or_path).expanduser()
+    as_path = local_path(name_or_path, "source.adapter")
     if as_path.suffix in (".yaml", ".yml"):
         candidates = [as_path, _ROOT / as_path]
     else:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
-from pathlib import Path
 from urllib.parse import urlparse
 
 from py4j.java_gateway import JavaObject, JVMView
@@ -19,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import SourceError
+from ulm_spark.config.require import local_path
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.batch import InputFile
 from ulm_spark.events.shape import FileShape, shape_of_columns, shape_of_csv, shape_without_header
@@ -34,7 +34,7 @@ def list_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> list[
     path: a file, a pattern, or a folder in which names are matched against patterns at any depth.
     Errors: SourceError where nothing is found.
     """
-    root = path if urlparse(path).scheme else f"file:{Path(path).expanduser().absolute()}"
+    root = path if urlparse(path).scheme else f"file:{local_path(path, 'source.path').absolute()}"
     hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(root)
     try:
         file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))

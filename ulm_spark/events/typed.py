@@ -133,7 +133,7 @@ def _evaluate(parsed: DataFrame, adapter: SourceAdapter, expressions: Mapping[st
     except (AnalysisException, ParseException):
         for label, sql in expressions.items():
             try:
-                parsed.select(F.expr(sql))
+                parsed.select(*kept, F.expr(sql))  # as above, so that an aggregate is refused here too
             except (AnalysisException, ParseException) as error:
                 what = next((line for line in str(error).splitlines() if line.strip()), "")
                 raise ConfigError(

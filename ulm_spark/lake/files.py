@@ -13,6 +13,8 @@ from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from ulm_spark.config.require import local_path
+
 
 class Files(Protocol):
     """A folder tree; every path is relative to its root, with slashes."""
@@ -245,5 +247,5 @@ def open_files(spark: SparkSession, root: str) -> Files:
     """The tree below root: a path without a scheme, or a file: URI, is on this machine's disk."""
     scheme = urlparse(root).scheme
     if scheme in ("", "file"):
-        return LocalFiles(Path(urlparse(root).path if scheme else root).expanduser().absolute())
+        return LocalFiles(local_path(urlparse(root).path if scheme else root, "lake.root").absolute())
     return HadoopFiles(spark, root)

@@ -79,12 +79,23 @@ def _placed(lake: Lake, found: re.Match[str]) -> str:
 
 def write_csv(frame: DataFrame, stream: TextIO) -> None:
     """A header and one line a row; null is empty, instants are ISO 8601 in UTC."""
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(_Lines(stream), lineterminator="\r\n")  # quotes what holds either letter
     rows = as_texts(frame).toLocalIterator()
     first = next(rows, None)  # before the header: a query that fails leaves nothing that looks like a result
     writer.writerow(frame.columns)
     for row in chain([first], rows) if first is not None else ():
         writer.writerow(row)
+
+
+class _Lines:
+    """Rows that csv.writer ends with a carriage return, as lines without it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        """Writes one row."""
+        return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 def as_texts(frame: DataFrame) -> DataFrame:
