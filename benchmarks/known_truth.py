@@ -19,8 +19,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import cross_val_predict
 
-from benchmarks.demo_jobs import CONFIG, QUICK, run_timed
+from benchmarks.demo_jobs import CONFIG, QUICK
 from benchmarks.form import Result, main, progress
+from benchmarks.timed import run_ulm
 from jobs import simulate_shop
 from ulm_spark.config.clock import end_of
 from ulm_spark.config.load import load
@@ -135,7 +136,7 @@ def measure(quick: bool) -> Result:
         options = [*placed, *NEXT_ITEM_SETTINGS, *(QUICK if quick else ())]
         for command in ("simulate", "run"):
             progress(f"ulm {command}")
-            run_timed([command, "--config", str(CONFIG), *options])
+            run_ulm([command, "--config", str(CONFIG), *options])
         progress("holding the tables against the truth")
         truth = Truth(open_session("known_truth", load(CONFIG, RunSections).spark), options)
         figures: dict[str, float] = {}

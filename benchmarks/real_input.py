@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.demo_jobs import run_timed
 from benchmarks.form import Goal, Result, at_least, main, progress
+from benchmarks.timed import run_ulm
 
 CONF = Path(__file__).parent.parent / "conf"
 RETRAINED = ("train_als", "recommend_items", "train_sequence", "recommend_next_items", "evaluate_models")
@@ -31,13 +31,13 @@ QUALITY = (
 
 def ask(options: list[str], query: str) -> list[dict[str, str]]:
     """The rows of a query over a lake."""
-    return list(csv.DictReader(io.StringIO(run_timed(["sql", query, *options]).stdout)))
+    return list(csv.DictReader(io.StringIO(run_ulm(["sql", query, *options]).stdout)))
 
 
 def run_shop(name: str, options: list[str]) -> tuple[dict[str, str], list[dict[str, str]], float]:
     """Every job on one shop: its row counts, its model quality, and the seconds it took."""
     progress(f"running all jobs on {name}")
-    timed = run_timed(["run", *options])
+    timed = run_ulm(["run", *options])
     return ask(options, ROWS)[0], ask(options, QUALITY), timed.seconds
 
 
@@ -45,7 +45,7 @@ def run_with_seed(options: list[str], seed: int) -> list[dict[str, str]]:
     """The model quality of the same lake after its models were trained anew with another seed."""
     progress(f"training again with seed {seed}")
     only = [part for job in RETRAINED for part in ("--only", job)]
-    run_timed(["run", *options, *only, "--set", f"als.seed={seed}", "--set", f"training.seed={seed}"])
+    run_ulm(["run", *options, *only, "--set", f"als.seed={seed}", "--set", f"training.seed={seed}"])
     return ask(options, QUALITY)
 
 

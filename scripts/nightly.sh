@@ -12,7 +12,7 @@ echo "nightly: slow tests"
 ((status == 0 || status == 5)) || exit "$status"
 for file in benchmarks/*.py; do
   name=$(basename "$file" .py)
-  case $name in __init__ | form) continue ;; esac
+  case $name in __init__ | form | timed | sessionizers) continue ;; esac
   echo "nightly: benchmark $name"
   .venv/bin/python -m "benchmarks.$name" | tee ".ulm/nightly/$name.txt"
 done
