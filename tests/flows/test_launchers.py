@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import horovod.common.util
 import pytest
 from pyspark.sql import SparkSession
 
@@ -26,7 +27,13 @@ def measured(spark: SparkSession, folder: Path, launcher: str) -> dict[str, floa
     return {name: value for name, value in model["metrics"].items() if name not in ("seconds", "rows_per_s")}
 
 
-def test_spark_and_horovodrun_start_the_same_training(spark: SparkSession, tmp_path: Path) -> None:
+def test_spark_and_horovodrun_start_the_same_training(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork(*_: object) -> None:
+        pytest.fail("this process, which has threads, was forked")
+
+    monkeypatch.setattr(horovod.common.util, "_check_extension_lambda", fork)
     by_horovodrun = measured(spark, tmp_path / "horovodrun", "horovodrun")
     by_spark = measured(spark, tmp_path / "spark", "spark")
     assert by_horovodrun
