@@ -1,5 +1,7 @@
 """A run's reads, writes and record, on real Delta tables."""
 
+import json
+import time
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,7 +16,7 @@ from tests.frames import rows_of
 from ulm_spark.config.errors import ContractError, LockedError
 from ulm_spark.contracts.gold import FUNNEL
 from ulm_spark.contracts.ops import RUNS
-from ulm_spark.contracts.silver import EVENTS, ORDERS, SESSIONS
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.lock import lock_name
 from ulm_spark.lake.run_log import done_runs
@@ -193,6 +195,18 @@ def test_the_run_that_finds_a_dead_lock_records_the_killed_one(spark: SparkSessi
         pass
     killed = lake.read(RUNS).where("status = 'killed'").select("run_id", "seconds").collect()
     assert [tuple(row) for row in killed] == [("old", 30.0)]
+
+
+def test_a_dead_run_is_recorded_by_a_run_that_is_then_refused(spark: SparkSession, lake_conf: LakeConf) -> None:
+    lake = Lake(spark, lake_conf)
+    first, second = sorted((ORDER_LINES, ORDERS), key=lambda table: table.name)
+    dead = {"run_id": "old", "job": "build_orders", "as_of": "2020-01-01", "host": "elsewhere", "pid": 1}
+    dead |= {"process_start": "1", "taken_at_s": 100.0, "beaten_at_s": 130.0}
+    lake.files.write_bytes(lock_name(first, DAY), json.dumps(dead).encode())
+    lake.files.write_bytes(lock_name(second, DAY), json.dumps(dead | {"beaten_at_s": time.time()}).encode())
+    with pytest.raises(LockedError), open_run(spark, Conf(lake_conf), "build_orders", DAY):
+        pass
+    assert [(row["run_id"], row["status"]) for row in lake.read(RUNS).collect()] == [("old", "killed")]
 
 
 def test_a_lake_in_a_catalog_works_by_name(spark: SparkSession, tmp_path: Path) -> None:

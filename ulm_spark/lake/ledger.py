@@ -19,7 +19,7 @@ from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake import models
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.lock import held_locks, lock_name
+from ulm_spark.lake.lock import Holder, held_locks, lock_name
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
 from ulm_spark.lake.run_log import RunRecord, describe_failure, killed, record_runs
@@ -186,10 +186,14 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
     lake = Lake(spark, conf.lake)
     run_id = uuid.uuid4().hex[:16]
     outputs = output_tables(job)
-    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s) as locks:
+
+    def bury(dead_runs: Sequence[Holder]) -> None:
+        lake.create(RUNS)
+        record_runs(lake, [killed(holder) for holder in dead_runs])
+
+    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s, bury) as locks:
         run = Run(lake, job, as_of, run_id, refuse_lost_locks=locks.refuse_lost)
         lake.create(RUNS)
-        record_runs(lake, [killed(holder) for holder in locks.dead_runs])
         for table in outputs:
             lake.create(table)
         run.pinned.update({table.name: lake.version(table) for table in input_tables(job)})

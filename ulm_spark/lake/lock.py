@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -63,10 +63,8 @@ class HeldLocks:
 
     def take(self, name: str) -> None:
         """Takes one lock more. Errors: LockedError where a run that lives holds it."""
-        former = _take(self._files, name, self._holder, self._expiry_s)
+        _take(self._files, name, self._holder, self._expiry_s, self._note_dead)
         self._names.append(name)
-        if former is not None and former.run_id not in {run.run_id for run in self.dead_runs}:
-            self.dead_runs.append(former)
 
     def beat(self) -> None:
         """A sign of life in each lock that is still the run's; what fails is tried at the next beat.
@@ -102,6 +100,10 @@ class HeldLocks:
                 f"Run {job} for {as_of} again."
             )
 
+    def _note_dead(self, dead: Holder) -> None:
+        if dead.run_id not in {run.run_id for run in self.dead_runs}:
+            self.dead_runs.append(dead)
+
     def _was_silent(self) -> bool:
         self._is_late = self._is_late or time.monotonic() - self._alive_at_s > self._expiry_s
         return self._is_late
@@ -109,10 +111,18 @@ class HeldLocks:
 
 @contextmanager
 def held_locks(
-    files: Files, tables: Sequence[Table], job: str, as_of: date, run_id: str, expiry_s: int
+    files: Files,
+    tables: Sequence[Table],
+    job: str,
+    as_of: date,
+    run_id: str,
+    expiry_s: int,
+    bury: Callable[[Sequence[Holder]], None] = lambda dead_runs: None,
 ) -> Iterator[HeldLocks]:
     """Holds the locks of all the tables while the block runs.
 
+    bury is told of the dead runs whose locks were removed, also where another run then gets the locks:
+    nobody else knows of them.
     Errors: LockedError where another run that lives holds one of them, or got one in the meantime.
     """
     held = HeldLocks(files, _holder(job, as_of, run_id), expiry_s)
@@ -124,8 +134,12 @@ def held_locks(
 
     beats = threading.Thread(target=beat_until_stopped, daemon=True)
     try:
-        for name in sorted(lock_name(table, as_of) for table in tables):
-            held.take(name)
+        try:
+            for name in sorted(lock_name(table, as_of) for table in tables):
+                held.take(name)
+        finally:
+            if held.dead_runs:
+                bury(held.dead_runs)
         beats.start()
         yield held
     finally:
@@ -141,9 +155,8 @@ def _holder(job: str, as_of: date, run_id: str) -> Holder:
     return Holder(run_id, job, as_of.isoformat(), this_machine(), pid, process_start(pid), now, now)
 
 
-def _take(files: Files, name: str, holder: Holder, expiry_s: int) -> Holder | None:
-    """Takes one lock; gives back the dead run whose lock it removed, None where there was none."""
-    former: Holder | None = None
+def _take(files: Files, name: str, holder: Holder, expiry_s: int, note_dead: Callable[[Holder], None]) -> None:
+    """Takes one lock; notes each dead run whose lock it removed."""
     while True:
         files.create(name, _encode(holder))
         content = files.read_bytes(name)  # read even what was just made: only what lies there counts
@@ -152,7 +165,7 @@ def _take(files: Files, name: str, holder: Holder, expiry_s: int) -> Holder | No
             continue
         found = _decode(content)
         if found is not None and found.run_id == holder.run_id:
-            return former
+            return
         if found is None:
             _refuse_fresh(files, name, expiry_s)
         elif not found.is_dead(expiry_s):
@@ -160,8 +173,8 @@ def _take(files: Files, name: str, holder: Holder, expiry_s: int) -> Holder | No
                 f"{name}: found the lock of job {found.job} for {found.as_of} (process {found.pid} on {found.host}); "
                 f"expected no other writer. Wait for it to end, or for {expiry_s} seconds after its machine died."
             )
-        if files.remove_if(name, content):
-            former = found
+        if files.remove_if(name, content) and found is not None:
+            note_dead(found)
 
 
 def _refuse_fresh(files: Files, name: str, expiry_s: int) -> None:
