@@ -18,8 +18,8 @@ def test_another_value_is_refused_by_field_found_and_expected() -> None:
     assert str(caught.value) == "sessions.gap_s: found 0; expected whole seconds, at least 1. Correct the config."
 
 
-def test_a_home_is_written_out_and_one_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert local_path("~/lake", "lake.root") == Path("/home/someone/lake")
+def test_a_home_is_written_out_and_one_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert local_path("~/lake", "lake.root") == tmp_path / "lake"
     with pytest.raises(ConfigError, match=r"lake\.root: found ~no-such-user/lake"):
         local_path("~no-such-user/lake", "lake.root")
