@@ -20,7 +20,7 @@ from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.store import Lake
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.slow]
 AS_OF = date(2024, 3, 31)
 INGEST_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
 
@@ -74,7 +74,6 @@ def undisturbed(spark: SparkSession, landing: Path, tmp_path_factory: pytest.Tem
     return path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("table", [RAW_EVENTS, QUARANTINE, EVENTS], ids=lambda table: table.name)
 def test_ingest_killed_after_a_table_was_written(
     spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path, table: Table
@@ -101,7 +100,6 @@ def test_sessionize_killed_right_after_its_merge(
     assert read(spark, path, SESSIONS).count() > 0
 
 
-@pytest.mark.slow
 def test_build_orders_killed_between_its_two_tables(
     spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
