@@ -24,8 +24,3 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def lake_conf(tmp_path: Path) -> LakeConf:
     """An empty lake of the test's own."""
     return LakeConf(root=str(tmp_path / "lake"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The flows first: they are the longest files, so both processes have work to the end."""
-    items.sort(key=lambda item: item.get_closest_marker("flow") is None)

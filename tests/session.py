@@ -9,8 +9,7 @@ from ulm_spark.lake.session import SparkSettings, open_session
 SETTINGS = {
     "spark.master": "local[2]",
     "spark.driver.memory": "1500m",
-    # On two cores, the threads of G1 and of the optimising compiler are in the way.
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=1",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",  # on two cores, G1's own threads are in the way
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",

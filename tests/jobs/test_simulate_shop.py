@@ -12,7 +12,7 @@ from ulm_spark.lake.landing import Landing
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.shop.conf import SimulationConf
 
-SIM = SimulationConf(seed=3, n_users=20, n_items=30, n_days=7, starts_on=date(2025, 3, 1))
+SIM = SimulationConf(seed=3, n_users=30, n_items=30, n_days=14, starts_on=date(2025, 3, 1))
 
 
 def _files(folder: Path) -> dict[str, tuple[str, float]]:
