@@ -3,7 +3,6 @@
 import argparse
 import inspect
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -63,9 +62,6 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     except UlmError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:  # whoever read our output has enough, such as head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ConnectionError:
         print(f"{name}: Spark's process is gone. Run the same command again to go on.", file=sys.stderr)
         return 1
