@@ -26,6 +26,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.lake.session import SparkSettings, open_session
+from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.sessionize import sessionize
 
 GAP_S = 1800
@@ -59,7 +60,7 @@ def spark_session(folder: str, n_partitions: int) -> SparkSession:
 
 def ours(events: DataFrame) -> DataFrame:
     """The job's own transform."""
-    return sessionize(events, GAP_S, "UTC").select(*COLUMNS)
+    return sessionize(events, SessionRules(gap_s=GAP_S), "UTC").select(*COLUMNS)
 
 
 def two_shuffles(events: DataFrame) -> DataFrame:

@@ -17,7 +17,7 @@ from ulm_spark.lake.ledger import open_run
 from ulm_spark.pipeline.measure import last_event_day, measure_churn_task, measure_items, measure_sessions
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.evaluate import EvaluationConf
-from ulm_spark.sessions.sessionize import SessionRules
+from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.stats.measurement import sentence
 
 JOB = "evaluate_models"
@@ -38,7 +38,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         known_to, zone = last_event_day(ledger), conf.shop.zone
         found = measure_items(ledger, known_to, conf.evaluation, conf.als, zone)
         found += measure_churn_task(ledger, known_to, conf.evaluation, zone)
-        found += measure_sessions(ledger, conf.sessions.gap_s, conf.evaluation, zone)
+        found += measure_sessions(ledger, conf.sessions, conf.evaluation, zone)
         for measurement in found:
             ledger.progress(sentence(measurement))
         rows = [(as_of, *astuple(measurement)) for measurement in found]

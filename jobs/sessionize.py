@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts.silver import EVENTS, SESSIONS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.sessions.sessionize import SessionRules, sessionize
+from ulm_spark.sessions.cut import SessionRules
+from ulm_spark.sessions.sessionize import sessionize
 
 JOB = "sessionize"
 
@@ -30,7 +31,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Restate silver.sessions from all events."""
     with open_run(spark, conf, JOB, as_of) as ledger:
         events = ledger.read(EVENTS)
-        ledger.restate(sessionize(events, conf.sessions.gap_s, conf.shop.zone), SESSIONS)
+        ledger.restate(sessionize(events, conf.sessions, conf.shop.zone), SESSIONS)
 
 
 def main(argv: list[str] | None = None) -> int:

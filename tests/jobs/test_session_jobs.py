@@ -12,6 +12,7 @@ from ulm_spark.contracts.gold import DAILY_ACTIVITY, DATA_QUALITY, FUNNEL, RETEN
 from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, ORDER_LINES, ORDERS, SEQUENCES, SESSIONS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.store import Lake, LakeConf
+from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.order_lines import list_order_lines
 from ulm_spark.sessions.orders import summarise_orders
 from ulm_spark.sessions.sequences import SequenceRules
@@ -74,7 +75,7 @@ def test_late_events_restate_what_they_touch_and_a_rerun_changes_nothing(
     sessionize.run(spark, sessionize.Conf(lake=lake_conf), AS_OF)
     build_orders.run(spark, build_orders.Conf(lake=lake_conf), AS_OF)
     lines = list_order_lines(everything, "UTC", "EUR")
-    in_time = (sessionize.sessionize(everything, 1800, "UTC"), lines, summarise_orders(lines))
+    in_time = (sessionize.sessionize(everything, SessionRules(), "UTC"), lines, summarise_orders(lines))
     for table, frame in zip(RESTATED, in_time, strict=True):
         restated = rows(table)[table.name]
         assert restated != early[table.name]

@@ -7,17 +7,18 @@ from pyspark.testing import assertDataFrameEqual
 
 from tests.frames import rows_of
 from tests.realdata import data_folder
-from tests.sessions.shoppers import at, event, key_of
+from tests.sessions.shoppers import at, event, session_key
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.sessions.agreement import session_contingency
+from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.stats.agreement import adjusted_rand_index
 
-GAP_S = 1800
+RULES = SessionRules()
 
 
 def agreement(events: DataFrame) -> float:
     """The adjusted Rand index, and on stdout the numbers behind it."""
-    joint = session_contingency(events, GAP_S).toPandas()
+    joint = session_contingency(events, RULES, "UTC").toPandas()
     index = adjusted_rand_index(
         joint["source_session_id"].to_numpy(str),
         joint["session_id"].to_numpy(str),
@@ -41,12 +42,12 @@ def test_events_are_counted_by_pair_of_sessions_and_those_without_one_only_bridg
         event("d", at(41), source_session_id="s2"),
         event("e", at(100), source_session_id="s2"),
     ]
-    first, second = key_of("u", "a"), key_of("u", "e")
+    first, second = session_key(at(0)), session_key(at(100))
     expected = spark.createDataFrame(
         [("s1", first, 2), ("s2", first, 1), ("s2", second, 1)],
         "source_session_id STRING, session_id STRING, n_events BIGINT",
     )
-    assertDataFrameEqual(session_contingency(rows_of(spark, EVENTS, rows), GAP_S), expected)
+    assertDataFrameEqual(session_contingency(rows_of(spark, EVENTS, rows), RULES, "UTC"), expected)
 
 
 @pytest.mark.data

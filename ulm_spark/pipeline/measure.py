@@ -25,6 +25,7 @@ from ulm_spark.recommend.evaluate import EvaluationConf, describe_protocol, meas
 from ulm_spark.recommend.examples import list_examples, pick_examples, recent_history
 from ulm_spark.recommend.outcome import mark_hits, outcome_window, relevant_items
 from ulm_spark.sessions.agreement import session_contingency
+from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.stats.agreement import adjusted_rand_index
 from ulm_spark.stats.measurement import Measurement
 
@@ -83,14 +84,14 @@ def measure_churn_task(ledger: Run, known_to: date | None, conf: EvaluationConf,
         return measure_churn(observed.toPandas(), conf.n_resamples, conf.seed, protocol)
 
 
-def measure_sessions(ledger: Run, gap_s: int, conf: EvaluationConf, zone: str) -> list[Measurement]:
+def measure_sessions(ledger: Run, rules: SessionRules, conf: EvaluationConf, zone: str) -> list[Measurement]:
     """Our visits against the source's own session ids, where it has them; the baseline is one visit a day."""
     as_of = ledger.as_of
     first_on = as_of - timedelta(days=conf.session_days - 1)
     at = F.col("event_at")
     is_inside = (at >= F.lit(start_of(first_on, zone))) & (at < F.lit(end_of(as_of, zone)))
     events = ledger.read(EVENTS).where(is_inside)
-    index, n_events = _agreement(session_contingency(events, gap_s), "session_id")
+    index, n_events = _agreement(session_contingency(events, rules, zone), "session_id")
     if n_events == 0:
         ledger.progress("sessions: nothing measured, the source has no session ids")
         return []
@@ -112,7 +113,7 @@ def measure_sessions(ledger: Run, gap_s: int, conf: EvaluationConf, zone: str) -
         n=n_events,
         protocol=(
             f"events of {first_on} to {as_of} that have the source's own session id; "
-            f"a silence above {gap_s} s ends a visit of ours"
+            f"{rules.in_words} ends a visit of ours"
         ),
     )
     return [agreement]

@@ -1,132 +1,87 @@
-"""Where does one visit end and the next begin?"""
+"""What happened in each visit?"""
 
-from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.config.require import require
 from ulm_spark.contracts.silver import MONEY, SESSIONS, SHOPPER_EVENT_TYPES
-from ulm_spark.sessions.keys import key_of
+from ulm_spark.sessions.cut import US, VISIT, SessionRules, cut_visits, local_day, session_id
+from ulm_spark.sessions.fragments import MONEY_PARTS, TAGS, condense_events, currency_of, n_of, place_of
 
-_US = 1_000_000
-_NEEDED = (
-    "event_id", "event_at", "event_type", "user_id", "product_id",
-    "unit_price", "currency", "quantity", "channel", "campaign", "device",
-)  # fmt: skip
+_PLURALS = {"search": "searches", "purchase": "purchases"}
 
 
-@dataclass(frozen=True)
-class SessionRules:
-    """Section ``sessions``.
-
-    gap_s: the silence, in seconds, that a visit survives; one microsecond more begins the next visit.
-    """
-
-    gap_s: int = 1800
-
-    def __post_init__(self) -> None:
-        require(self.gap_s >= 1, "sessions.gap_s", self.gap_s, "whole seconds, at least 1")
-
-
-def assign_sessions(events: DataFrame, gap_s: int) -> DataFrame:
-    """The shopper's events, each with the session_id of its visit.
-
-    In:   silver.events, or any frame with event_id (unique), event_at, event_type and user_id.
-    Out:  the columns of events, and session_id; grain unchanged.
-    Rule: a visit ends where the user's next event comes more than gap_s later; a gap of exactly gap_s
-          stays one visit. Events are ordered by (event_at, event_id), never by arrival.
-    Edge: listings and events without user_id belong to no visit and are left out.
-    """
-    visited = _with_first_event(events, gap_s)
-    session_id = key_of(F.col("user_id"), F.col("first_event_id"))
-    return visited.select(*events.columns, session_id.alias("session_id"))
-
-
-def sessionize(events: DataFrame, gap_s: int, zone: str) -> DataFrame:
+def sessionize(events: DataFrame, rules: SessionRules, zone: str) -> DataFrame:
     """One row per visit, from all events that the lake knows.
 
     In:   silver.events.
     Out:  silver.sessions.
-    Rule: as assign_sessions. revenue sums unit_price times quantity over purchases, where a purchase
-          without quantity is one unit and one without price is free; its currency is the first
-          purchase's that has one. A session is bound to change until closes_at, which is the first
-          instant at which no event can extend it.
-    Edge: one exchange of the events, by user_id, since a visit lies within a user.
+    Rule: visits as cut_visits finds them. revenue sums unit_price times quantity over purchases, where a
+          purchase without quantity is one unit and one without price is free; its currency is the
+          first purchase's that has one. Of currencies, channels, campaigns and devices that events of
+          one instant say differently, the first in the alphabet counts. A session is bound to change
+          until closes_at, which is the first instant at which no event can extend it.
+    Edge: events are summed up where they lie (condense_events), then exchanged; their fragments are
+          exchanged once more, by user.
     """
-    visited = _with_first_event(events.select(*_NEEDED), gap_s)
-    visits = visited.groupBy("user_id", "first_event_id").agg(*_counts(), *_firsts(), *_sales())
-    us = F.unix_micros("ended_at") - F.unix_micros("started_at")
-    bought = F.col("n_purchases") > 0
-    return visits.select(
-        "*",
-        key_of(F.col("user_id"), F.col("first_event_id")).alias("session_id"),
-        F.timestamp_micros(F.unix_micros("ended_at") + gap_s * _US + 1).alias("closes_at"),
-        F.to_date(F.from_utc_timestamp("started_at", zone)).alias("session_on"),
-        F.floor(us / _US).alias("duration_s"),
-        (F.col("n_events") == 1).alias("is_bounce"),
-        bought.alias("has_purchase"),
-        ((F.col("n_carts") > 0) & ~bought).alias("has_abandoned_cart"),
-    ).select(*SESSIONS.column_names)
+    visits = summarise_visits(cut_visits(condense_events(events, rules, zone), rules, zone), rules)
+    return name_products(visits, events).select(*_columns(rules.gap_s, zone))
 
 
-def _with_first_event(events: DataFrame, gap_s: int) -> DataFrame:
-    """Shopper events with place (1 is the user's first) and the event_id of their visit's first event."""
-    in_time = Window.partitionBy("user_id").orderBy("event_at", "event_id")
-    so_far = in_time.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    at_us = F.unix_micros("event_at")
-    silence_us = at_us - F.lag(at_us).over(in_time)
-    begins = F.coalesce(silence_us > gap_s * _US, F.lit(True))
-    # The running last of the opening events' ids numbers the visits as a running sum of the
-    # openings would, and is at once what session_id is made of.
-    return (
-        events.where(F.col("user_id").isNotNull() & F.col("event_type").isin(*SHOPPER_EVENT_TYPES))
-        .select(
-            "*",
-            F.row_number().over(so_far).alias("place"),
-            F.when(begins, F.col("event_id")).alias("opening_event_id"),
-        )
-        .withColumn("first_event_id", F.last("opening_event_id", ignorenulls=True).over(so_far))
-        .drop("opening_event_id")
+def summarise_visits(fragments: DataFrame, rules: SessionRules) -> DataFrame:
+    """One row per visit, from its fragments; products still as hashes."""
+    return fragments.groupBy(*VISIT).agg(
+        F.max("until_us").alias("ended_us"),
+        *(F.sum(n_of(kind)).cast("int").alias(n_of(kind)) for kind in SHOPPER_EVENT_TYPES),
+        F.sum("cart_parts").alias("cart_parts"),
+        F.sum("paid_parts").alias("paid_parts"),
+        F.min_by("landing", place_of("landing", rules)).alias("landing"),
+        F.max_by("exit", place_of("exit", rules)).alias("exit"),
+        *(F.min(F.when(F.col(tag).isNotNull(), F.struct("from_us", tag)))[tag].alias(tag) for tag in TAGS),
+        F.min(place_of("paid_in", rules)).alias("paid_in"),
     )
 
 
-def _counts() -> list[Column]:
-    counted = {
-        "n_views": "view", "n_searches": "search", "n_clicks": "click", "n_carts": "cart",
-        "n_removes": "remove", "n_purchases": "purchase", "n_returns": "return", "n_reviews": "review",
-    }  # fmt: skip
-    return [
-        F.min("event_at").alias("started_at"),
-        F.max("event_at").alias("ended_at"),
-        F.count("*").cast("int").alias("n_events"),
-        *(F.count_if(F.col("event_type") == kind).cast("int").alias(name) for name, kind in counted.items()),
-        # A set, not count(distinct): Spark plans the latter as two more aggregations of all events.
-        F.size(F.collect_set("product_id")).alias("n_products"),
-    ]
+def name_products(visits: DataFrame, events: DataFrame) -> DataFrame:
+    """Visits with landing_product_id and exit_product_id instead of hashes.
+
+    Edge: of products with one hash (one pair in 37 times ten to the 18) the first in the alphabet counts.
+    """
+    named = events.where(F.col("product_id").isNotNull()).groupBy(F.xxhash64("product_id").alias("hash"))
+    products = named.agg(F.min("product_id").alias("product_id"))
+    for end in ("landing", "exit"):
+        of_end = products.select(F.col("hash").alias(end), F.col("product_id").alias(f"{end}_product_id"))
+        visits = visits.join(of_end, on=end, how="left")
+    return visits
 
 
-def _firsts() -> list[Column]:
-    return [
-        _first("product_id").alias("landing_product_id"),
-        F.max_by("product_id", _place_of("product_id")).alias("exit_product_id"),
-        *(_first(name).alias(name) for name in ("channel", "campaign", "device")),
-    ]
+def _columns(gap_s: int, zone: str) -> list[Column]:
+    n_events = reduce(add, (F.col(n_of(kind)) for kind in SHOPPER_EVENT_TYPES))
+    us = F.col("ended_us") - F.col("started_us")
+    bought, in_cart = F.col("n_purchase") > 0, F.col("n_cart") > 0
+    looked = F.col("n_view") + F.col("n_click") > 0
+    columns = {
+        "session_id": session_id(),
+        "started_at": F.timestamp_micros("started_us"),
+        "ended_at": F.timestamp_micros("ended_us"),
+        "closes_at": F.timestamp_micros(F.col("ended_us") + gap_s * US + 1),
+        "session_on": local_day("started_us", zone),
+        "duration_s": F.floor(us / US),
+        "mean_dwell_s": F.when(n_events > 1, us / US / (n_events - 1)),
+        "n_events": n_events,
+        **{f"n_{_PLURALS.get(kind, kind + 's')}": F.col(n_of(kind)) for kind in SHOPPER_EVENT_TYPES},
+        "funnel_step": F.when(bought, "purchase").when(in_cart, "cart").when(looked, "view").otherwise("visit"),
+        "currency": currency_of(F.col("paid_in.tie")),
+        "cart_value": _money(F.greatest(F.coalesce("cart_parts", F.lit(0)), F.lit(0))),
+        "revenue": _money(F.coalesce("paid_parts", F.lit(0))),
+        "is_bounce": n_events == 1,
+        "has_purchase": bought,
+        "has_abandoned_cart": in_cart & ~bought,
+    }
+    return [columns.get(name, F.col(name)).alias(name) for name in SESSIONS.column_names]
 
 
-def _sales() -> list[Column]:
-    is_purchase = F.col("event_type") == "purchase"
-    paid = F.coalesce(F.col("unit_price") * F.coalesce("quantity", F.lit(1)), F.lit(0))
-    revenue = F.sum(F.when(is_purchase, paid).otherwise(F.lit(0)))
-    bought_in = F.when(is_purchase, F.col("currency"))
-    place = F.when(bought_in.isNotNull(), F.col("place"))
-    return [revenue.cast(MONEY).alias("revenue"), F.min_by(bought_in, place).alias("currency")]
-
-
-def _first(name: str) -> Column:
-    return F.min_by(name, _place_of(name))
-
-
-def _place_of(name: str) -> Column:
-    """The event's place where it has a value of that name; min_by and max_by pass over null places."""
-    return F.when(F.col(name).isNotNull(), F.col("place"))
+def _money(parts: Column) -> Column:
+    return (parts.cast("decimal(22,0)") / MONEY_PARTS).cast(MONEY)
