@@ -1,9 +1,9 @@
 """List what was bought and returned, net returns against purchases, and sum lines up to orders.
 
-Reads silver.events, all that the lake knows. Writes silver.order_lines and, from it, silver.orders:
-both are made equal to what the events say, so a re-run changes nothing, and a late purchase or return
-restates the lines and orders that it touches. Readers as of a day filter by lined_at and ordered_at,
-and leave the columns that look ahead alone.
+Reads silver.events: what changed since the last run, or all of it where that is not known. Writes
+silver.order_lines and, from it, silver.orders: both are made equal to what all events say, so a re-run
+changes nothing, and a late purchase or return restates the lines and orders that it touches. Readers
+as of a day filter by lined_at and ordered_at, and leave the columns that look ahead alone.
 """
 
 import sys
@@ -12,11 +12,9 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.sessions.order_lines import list_order_lines
-from ulm_spark.sessions.orders import summarise_orders
+from ulm_spark.pipeline.restate_orders import restate_orders
 
 JOB = "build_orders"
 
@@ -27,11 +25,9 @@ class Conf(BaseConf):
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
-    """Restate silver.order_lines from all events, then silver.orders from the lines written."""
+    """Restate silver.order_lines, then silver.orders from the lines written."""
     with open_run(spark, conf, JOB, as_of) as ledger:
-        events = ledger.read(EVENTS)
-        ledger.restate(list_order_lines(events, conf.shop.zone, conf.shop.currency), ORDER_LINES)
-        ledger.restate(summarise_orders(ledger.read(ORDER_LINES)), ORDERS)
+        restate_orders(ledger, conf.shop.zone, conf.shop.currency)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """Cut each user's events into visits.
 
-Reads silver.events, all that the lake knows. Writes silver.sessions: the table is made equal to what
-the events say, so a re-run changes nothing, and late events restate the visits that they fall into.
+Reads silver.events: what changed since the last run, and the events of the visits that this can reach;
+all of them where that is not known. Writes silver.sessions: the table is made equal to what all events
+say, so a re-run changes nothing, and late events restate the visits that they extend, join or split.
 Readers as of a day filter by closes_at.
 """
 
@@ -11,11 +12,10 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from ulm_spark.contracts.silver import EVENTS, SESSIONS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.pipeline.restate_sessions import restate_sessions
 from ulm_spark.sessions.cut import SessionRules
-from ulm_spark.sessions.sessionize import sessionize
 
 JOB = "sessionize"
 
@@ -28,10 +28,9 @@ class Conf(BaseConf):
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
-    """Restate silver.sessions from all events."""
+    """Restate silver.sessions."""
     with open_run(spark, conf, JOB, as_of) as ledger:
-        events = ledger.read(EVENTS)
-        ledger.restate(sessionize(events, conf.sessions, conf.shop.zone), SESSIONS)
+        restate_sessions(ledger, conf.sessions, conf.shop.zone)
 
 
 def main(argv: list[str] | None = None) -> int:

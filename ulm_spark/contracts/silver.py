@@ -11,6 +11,9 @@ MONEY = "DECIMAL(18,4)"
 SHOPPER_EVENT_TYPES = ("view", "search", "click", "cart", "remove", "purchase", "return", "review")
 EVENT_TYPES = (*SHOPPER_EVENT_TYPES, "listing")
 
+# Whoever reads the table learns what changed since it last did.
+CHANGES_ARE_KEPT = (("delta.enableChangeDataFeed", "true"),)
+
 EVENTS = Table(
     name="silver.events",
     grain="One row per event that happened; known as of a day when event_at is before the end of that day.",
@@ -68,6 +71,7 @@ EVENTS = Table(
         *LINEAGE,
     ),
     cluster_by=("event_on",),
+    properties=CHANGES_ARE_KEPT,
     writer="ingest_events",
     readers=(
         "build_products",
@@ -157,6 +161,7 @@ SESSIONS = Table(
         Column("has_abandoned_cart", "BOOLEAN", "True where something was put in the cart and nothing was bought"),
     ),
     cluster_by=("session_on",),
+    properties=CHANGES_ARE_KEPT,
     writer="sessionize",
     readers=("build_user_features", "train_churn", "build_metrics"),
 )
@@ -197,6 +202,7 @@ ORDER_LINES = Table(
         Column("country", "STRING", "Country as the source wrote it", nullable=True),
     ),
     cluster_by=("lined_on",),
+    properties=CHANGES_ARE_KEPT,
     writer="build_orders",
     readers=("build_user_features", "train_churn", "build_metrics", "evaluate_models"),
 )
@@ -225,6 +231,7 @@ ORDERS = Table(
         Column("country", "STRING", "Country as the source wrote it", nullable=True),
     ),
     cluster_by=("ordered_on",),
+    properties=CHANGES_ARE_KEPT,
     writer="build_orders",
     readers=("build_metrics",),
 )

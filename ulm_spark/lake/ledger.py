@@ -3,11 +3,11 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -22,7 +22,7 @@ from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.lock import Holder, held_locks, lock_name
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
-from ulm_spark.lake.run_log import RunRecord, describe_failure, killed, record_runs
+from ulm_spark.lake.run_log import RunRecord, describe_failure, killed, last_done, record_runs
 from ulm_spark.lake.store import Lake, LakeConf, Written
 
 _LOG = logging.getLogger("ulm")
@@ -55,6 +55,7 @@ class Run:
     job: str
     as_of: date
     run_id: str
+    hash_of_conf: str
     pinned: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -93,6 +94,25 @@ class Run:
     def restate(self, frame: DataFrame, table: Table) -> None:
         """Makes the table equal the frame: inserts, updates what differs, deletes what is gone."""
         self._wrote(table, self.lake.merge(frame, self._own(table), delete_missing=True))
+
+    def restate_part(self, frame: DataFrame, table: Table, part: DataFrame) -> None:
+        """Makes some rows of the table, which part holds, equal the frame; the others stay."""
+        self._wrote(table, self.lake.merge(frame, self._own(table), delete_missing=True, part=part))
+
+    def changes(self, table: Table) -> DataFrame | None:
+        """What changed in an input since the job's last run, as Lake.changes.
+
+        None where the job must compute all of its tables anew: it never ran; it ran with another
+        configuration or code, or was killed; a table of its own was made anew since; or the input
+        can't tell.
+        """
+        last = last_done(self.lake, self.job, self.hash_of_conf, code_version())
+        if last is None:
+            return None
+        read, written = cast(Mapping[str, str], last["inputs"]), cast(Mapping[str, str], last["outputs"])
+        if any(self.lake.version(own) < int(written.get(own.name, 0)) for own in output_tables(self.job)):
+            return None
+        return self.lake.changes(table, int(read.get(table.name, -1)), self.version(table))
 
     def merge(self, frame: DataFrame, table: Table) -> None:
         """Upserts by key."""
@@ -144,7 +164,7 @@ class Run:
         """Says how far the run is."""
         report_progress(text)
 
-    def record(self, status: str, hash_of_conf: str) -> RunRecord:
+    def record(self, status: str) -> RunRecord:
         """How the run ended, as ops.runs keeps it."""
         return RunRecord(
             run_id=self.run_id,
@@ -153,7 +173,7 @@ class Run:
             status=status,
             started_at=self.started_at,
             seconds=round(time.monotonic() - self.clock_s, 3),
-            config_hash=hash_of_conf,
+            config_hash=self.hash_of_conf,
             code_version=code_version(),
             inputs=self.inputs,
             outputs=self.outputs,
@@ -192,7 +212,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
         record_runs(lake, [killed(holder) for holder in dead_runs])
 
     with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s, bury) as locks:
-        run = Run(lake, job, as_of, run_id, refuse_lost_locks=locks.refuse_lost)
+        run = Run(lake, job, as_of, run_id, config_hash(conf), refuse_lost_locks=locks.refuse_lost)
         lake.create(RUNS)
         for table in outputs:
             lake.create(table)
@@ -202,17 +222,17 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
             yield run
             locks.refuse_lost()
         except BaseException as error:
-            _record_failure(run, conf, error)
+            _record_failure(run, error)
             raise
         if run.rows_in is None:
             run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(job))
-        record_runs(lake, [run.record("done", config_hash(conf))])
+        record_runs(lake, [run.record("done")])
 
 
-def _record_failure(run: Run, conf: JobConf, error: BaseException) -> None:
+def _record_failure(run: Run, error: BaseException) -> None:
     run.message = describe_failure(error)
     try:
-        record_runs(run.lake, [run.record("failed", config_hash(conf))])
+        record_runs(run.lake, [run.record("failed")])
     except Exception as second:  # the lake or Spark is gone: what the caller must see is the first error
         _LOG.warning("%s: its failure could not be written to ops.runs: %s", run.job, type(second).__name__)
 

@@ -5,12 +5,15 @@ from dataclasses import astuple, dataclass, field
 from datetime import UTC, date, datetime
 
 from pyspark.errors import PySparkException
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.lock import Holder
 from ulm_spark.lake.store import Lake
+
+_MOST_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,31 @@ def record_runs(lake: Lake, records: Sequence[RunRecord]) -> None:
         lake.append(frame_of(lake.spark, RUNS, [astuple(record) for record in records]), RUNS)
 
 
+def last_done(lake: Lake, job: str, hash_of_conf: str, code: str) -> dict[str, object] | None:
+    """The job's last finished run, for whatever day, where its tables are still as it or one like it left them.
+
+    Out:  plain values by column of ops.runs. None where a run since then, or that run itself, had
+          another configuration or code, or is not known to have had the same because it was killed.
+    """
+    runs = lake.read(RUNS).where(F.col("job") == job).orderBy(_ended_us().desc(), "run_id")
+    for row in runs.limit(_MOST_RUNS).collect():
+        if (row["config_hash"], row["code_version"]) != (hash_of_conf, code):
+            return None
+        if row["status"] == "done":
+            return row.asDict()
+    return None
+
+
 def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
     """The run of each job that ended last for a day, as plain values by column of ops.runs, where it was done.
 
     A job whose last run failed or was killed is absent: that run may have written some of its tables.
     """
     last: dict[str, dict[str, object]] = {}
-    ended_us = F.unix_micros("started_at") + F.col("seconds") * 1_000_000
-    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy(ended_us, "run_id").collect():
+    for row in lake.read(RUNS).where(F.col("as_of") == F.lit(as_of)).orderBy(_ended_us(), "run_id").collect():
         last[row["job"]] = row.asDict()
     return {job: run for job, run in last.items() if run["status"] == "done"}
+
+
+def _ended_us() -> Column:
+    return F.unix_micros("started_at") + F.col("seconds") * 1_000_000

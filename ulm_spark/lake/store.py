@@ -4,16 +4,19 @@ from dataclasses import dataclass
 
 from delta.tables import DeltaTable
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, DataFrameWriter, Row, SparkSession, Window
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, DataFrameWriter, Row, SparkSession
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError, ContractError
 from ulm_spark.contracts.table import Table
+from ulm_spark.lake.differences import IS_GONE, N_ROWS, differences, whereabouts
 from ulm_spark.lake.files import Files, open_files
 from ulm_spark.lake.literal import frame_of, schema_of
 from ulm_spark.lake.persisted import persisted
 
-_IS_THERE, _IS_GONE, _N_ROWS = "_is_there", "_is_gone", "_n_rows"
+_NO_CHANGE_DATA = "DELTA_MISSING_CHANGE_DATA"
+_SPARED_DAYS = 6  # VACUUM's own limit is 7
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,30 @@ class Lake:
             return self.spark.table(self.identifier(table))
         return self.spark.sql(f"SELECT * FROM {self.identifier(table)} VERSION AS OF {version}")
 
+    def changes(self, table: Table, after: int, until: int) -> DataFrame | None:
+        """The rows inserted, deleted and updated (as they were and as they are) after one version, up to another.
+
+        Out:  the table's columns; _change_type: insert, delete, update_preimage or update_postimage;
+              _commit_version, the version that the change made.
+              None where that can't be told: the table did not record changes all along, or the
+              version is so old that files of it may have been vacuumed.
+        """
+        if after == until:
+            none = {"_change_type": F.lit(""), "_commit_version": F.lit(until).cast("bigint")}
+            return self.read(table, until).limit(0).withColumns(none)
+        if not 0 <= after < until or not self._is_recent(table, after + 1):
+            return None
+        feed = self.spark.read.options(readChangeFeed=True, startingVersion=after + 1, endingVersion=until)
+        try:
+            found = (
+                feed.table(self.identifier(table)) if self.conf.catalog else feed.format("delta").load(self.path(table))
+            )
+        except AnalysisException as error:
+            if error.getCondition() == _NO_CHANGE_DATA:
+                return None
+            raise
+        return found.select(*table.column_names, "_change_type", "_commit_version")
+
     def is_empty(self, table: Table) -> bool:
         """True where no data file is active."""
         detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").first()
@@ -117,16 +144,20 @@ class Lake:
         self._save(frame.write.format("delta").mode("overwrite").option("replaceWhere", condition), table)
         return self._written(table, before)
 
-    def merge(self, frame: DataFrame, table: Table, *, delete_missing: bool) -> Written:
-        """Upserts by key: inserts, updates rows that differ, and where asked deletes what the frame lacks."""
+    def merge(self, frame: DataFrame, table: Table, *, delete_missing: bool, part: DataFrame | None = None) -> Written:
+        """Upserts by key: inserts, updates rows that differ, and where asked deletes what the frame lacks.
+
+        part: rows of the table, where the frame holds all that shall be in their place and nothing
+        that is elsewhere in the table: only they are looked at.
+        """
         check_frame(frame, table)
         if self.is_empty(table):
             return self.append(frame, table)
         before = self.version(table)
         # Only what differs goes into the MERGE: it would rewrite every file that holds a key of the frame.
-        compared = _changes(self.read(table, before), frame, table, delete_missing)
+        compared = differences(self.read(table, before) if part is None else part, frame, table, delete_missing)
         with persisted(compared, StorageLevel.DISK_ONLY) as changes:
-            n_changes, most_of_a_key = changes.agg(F.count(F.lit(1)), F.max(_N_ROWS)).collect()[0]
+            n_changes, most_of_a_key = changes.agg(F.count(F.lit(1)), F.max(N_ROWS)).collect()[0]
             if n_changes == 0:
                 return Written(before, 0)
             if (most_of_a_key or 0) > 1:
@@ -134,16 +165,16 @@ class Lake:
                     f"{table.name}: found a frame with {most_of_a_key} rows of one key; expected one. "
                     f"Make {', '.join(table.key)} unique."
                 )
-            self._merge_changes(changes, table)
+            self._merge_changes(changes, table, "" if part is None else whereabouts(changes, table))
         return self._written(table, before)
 
-    def _merge_changes(self, changes: DataFrame, table: Table) -> None:
-        on_key = " AND ".join(f"kept.`{name}` = fresh.`{name}`" for name in table.key)
+    def _merge_changes(self, changes: DataFrame, table: Table, whereabouts: str) -> None:
+        on_key = " AND ".join(f"kept.`{name}` = fresh.`{name}`" for name in table.key) + whereabouts
         values: dict[str, str | Column] = {f"`{name}`": f"fresh.`{name}`" for name in table.column_names}
         kept = DeltaTable.forName(self.spark, self.identifier(table)).alias("kept")
         merge = kept.merge(changes.alias("fresh"), on_key)
-        merge = merge.whenMatchedDelete(condition=f"fresh.{_IS_GONE}").whenMatchedUpdate(set=values)
-        merge.whenNotMatchedInsert(condition=f"NOT fresh.{_IS_GONE}", values=values).execute()
+        merge = merge.whenMatchedDelete(condition=f"fresh.{IS_GONE}").whenMatchedUpdate(set=values)
+        merge.whenNotMatchedInsert(condition=f"NOT fresh.{IS_GONE}", values=values).execute()
 
     def delete(self, table: Table, condition: str) -> None:
         """Deletes the rows that meet the condition."""
@@ -159,6 +190,12 @@ class Lake:
         row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
         assert row is not None  # a Delta table has at least the commit that made it
         return row
+
+    def _is_recent(self, table: Table, version: int) -> bool:
+        """True where a version's files are still there, since Delta's VACUUM spares what was removed of late."""
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
+        least = F.current_timestamp() - F.expr(f"INTERVAL {_SPARED_DAYS} DAYS")
+        return not history.where((F.col("version") == version) & (F.col("timestamp") > least)).isEmpty()
 
     def _save(self, writer: DataFrameWriter, table: Table) -> None:
         if self.conf.catalog:
@@ -185,36 +222,6 @@ def check_frame(frame: DataFrame, table: Table) -> None:
         f"{table.name}: found a frame that differs ({'; '.join(findings) or 'the order of columns'}); expected the "
         f"columns of the contract. Select them with {table.noun.upper()}.column_names and cast."
     )
-
-
-def _changes(kept: DataFrame, fresh: DataFrame, table: Table, delete_missing: bool) -> DataFrame:
-    """The rows of fresh that kept lacks or has otherwise, and where asked the keys of kept that fresh lacks.
-
-    Out: the table's columns; _is_gone, true where the key must go, whose other columns are null then;
-         _n_rows, how many rows of fresh have the key: where it is more than one, all of them are there.
-    """
-    is_there = F.lit(True).alias(_IS_THERE)
-    of_key = Window.partitionBy(*table.key).rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    n_rows = F.count(F.lit(1)).over(of_key).alias(_N_ROWS)
-    kept, fresh = kept.select("*", is_there).alias("kept"), fresh.select("*", is_there, n_rows).alias("fresh")
-    on_key = [F.col(f"fresh.`{name}`") == F.col(f"kept.`{name}`") for name in table.key]
-    joined = fresh.join(kept, on=on_key, how="full" if delete_missing else "left")
-    is_new, is_gone = F.col(f"kept.{_IS_THERE}").isNull(), F.col(f"fresh.{_IS_THERE}").isNull()
-    keys = [F.coalesce(f"fresh.`{name}`", f"kept.`{name}`").alias(name) for name in table.key]
-    values = [F.col(f"fresh.`{name}`") for name in table.column_names if name not in table.key]
-    is_changed = is_new | is_gone | (F.col(_N_ROWS) > 1) | F.expr(_differs(table))
-    return joined.where(is_changed).select(*keys, *values, is_gone.alias(_IS_GONE), _N_ROWS)
-
-
-def _differs(table: Table) -> str:
-    comparisons = [
-        f"NOT (to_json(kept.`{c.name}`) <=> to_json(fresh.`{c.name}`))"
-        if c.type.startswith("MAP")
-        else f"NOT (kept.`{c.name}` <=> fresh.`{c.name}`)"
-        for c in table.columns
-        if c.name not in table.key
-    ]
-    return " OR ".join(comparisons) or "false"
 
 
 def _rows_written(metrics: object) -> int:

@@ -39,6 +39,11 @@ class SessionRules:
         return self.longest_s > 0 or self.cut_on_campaign
 
     @property
+    def cuts_without_silence(self) -> bool:
+        """True where a visit can end though the next event comes within the gap."""
+        return self.needs_each_event or self.cut_at_midnight
+
+    @property
     def in_words(self) -> str:
         """What ends a visit."""
         cuts = [f"a silence above {self.gap_s} s"]
@@ -53,7 +58,7 @@ def shopper_events(events: DataFrame) -> DataFrame:
     return events.where(F.col("user_id").isNotNull() & F.col("event_type").isin(*SHOPPER_EVENT_TYPES))
 
 
-def local_day(at_us: str, zone: str) -> Column:
+def local_day(at_us: str | Column, zone: str) -> Column:
     """The shop's day of an instant in microseconds."""
     return F.to_date(F.from_utc_timestamp(F.timestamp_micros(at_us), zone))
 

@@ -1,0 +1,51 @@
+"""silver.order_lines and silver.orders after a change of events: all of them, or what the change can reach."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS
+from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.persisted import persisted
+from ulm_spark.sessions.order_lines import list_order_lines, net_returns, read_lines, touched_lines
+from ulm_spark.sessions.orders import summarise_orders
+
+
+def restate_orders(ledger: Run, zone: str, currency: str) -> None:
+    """Makes both tables what list_order_lines and summarise_orders make of all events.
+
+    Rule: where the ledger knows what changed since the last run, only the accounts and then the orders
+          of changed lines are made anew, from the lines that the table has and those that changed.
+    """
+    events, changes = ledger.read(EVENTS), ledger.changes(EVENTS)
+    if changes is None:
+        ledger.progress("all orders")
+        ledger.restate(list_order_lines(events, zone, currency), ORDER_LINES)
+        ledger.restate(summarise_orders(ledger.read(ORDER_LINES)), ORDERS)
+        return
+    told = changes.withColumn("_is_now", ~F.col("_change_type").isin("delete", "update_preimage"))
+    with persisted(read_lines(told, zone, currency, "_is_now", "_commit_version")) as changed:
+        if not changed.isEmpty():
+            ledger.progress("orders touched by changes")
+            _restate_touched(ledger, changed)
+
+
+def _restate_touched(ledger: Run, changed: DataFrame) -> None:
+    changed_ids = changed.select("line_id").distinct()
+    with persisted(touched_lines(ledger.read(ORDER_LINES), changed)) as known:
+        others = known.join(changed_ids, on="line_id", how="left_anti").drop("netted_quantity")
+        anew = others.unionByName(_as_they_are(changed))
+        orders = known.select("order_id").unionByName(changed.select("order_id")).distinct()
+        with persisted(orders) as touched:
+            known_orders = ledger.read(ORDERS).join(touched, on="order_id", how="left_semi")
+            ledger.restate_part(net_returns(anew), ORDER_LINES, known)
+            of_orders = ledger.read(ORDER_LINES).join(touched, on="order_id", how="left_semi")
+            ledger.restate_part(summarise_orders(of_orders), ORDERS, known_orders)
+
+
+def _as_they_are(changed: DataFrame) -> DataFrame:
+    """Changed lines as the last change left them; those that it took away are gone."""
+    columns = [name for name in changed.columns if not name.startswith("_")]
+    # A row that one commit both took away and brought is there.
+    latest = F.max_by(F.struct(*columns, "_is_now"), F.struct("_commit_version", "_is_now"))
+    lines = changed.groupBy("line_id").agg(latest.alias("line"))
+    return lines.where("line._is_now").select(*(F.col(f"line.{name}") for name in columns))

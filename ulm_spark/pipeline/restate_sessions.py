@@ -1,0 +1,41 @@
+"""silver.sessions after a change of events: all of it, or only the visits that the change can reach."""
+
+from datetime import date
+
+from pyspark.sql import DataFrame
+
+from ulm_spark.contracts.silver import EVENTS, SESSIONS
+from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.persisted import persisted
+from ulm_spark.sessions.cut import SessionRules
+from ulm_spark.sessions.sessionize import sessionize
+from ulm_spark.sessions.touched import days_of, may_reach, on_days, reached_events, touched_spans, touched_visits
+
+
+def restate_sessions(ledger: Run, rules: SessionRules, zone: str) -> None:
+    """Makes silver.sessions what sessionize makes of all events.
+
+    Rule: where the ledger knows what changed since the last run, visits away from it by more than the
+          gap are neither read nor written; days without a changed event or a touched visit are not
+          opened. The order in which events arrived changes nothing.
+    """
+    events, changes = ledger.read(EVENTS), ledger.changes(EVENTS)
+    if changes is None:
+        ledger.progress("all visits")
+        ledger.restate(sessionize(events, rules, zone), SESSIONS)
+        return
+    with persisted(touched_spans(changes, rules.gap_s)) as spans:
+        changed_days = _collected(days_of(spans, zone, margin_s=rules.gap_s))
+        if not changed_days:
+            return
+        ledger.progress(f"visits touched by changes on {len(changed_days)} days")
+        near = ledger.read(SESSIONS).where(may_reach(changed_days, rules))
+        with persisted(touched_visits(near, spans, rules, zone)) as visits:
+            extents = spans.unionByName(visits.select(*spans.columns))
+            part = events.where(on_days("event_on", _collected(days_of(extents, zone))))
+            anew = sessionize(reached_events(part, spans, visits), rules, zone)
+            ledger.restate_part(anew, SESSIONS, visits.select(*SESSIONS.column_names))
+
+
+def _collected(days: DataFrame) -> set[date]:
+    return {row["day"] for row in days.collect()}

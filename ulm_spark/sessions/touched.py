@@ -1,0 +1,92 @@
+"""Which visits can a change of events reach, and which events make them up?"""
+
+from collections.abc import Collection
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from ulm_spark.sessions.cut import US, SessionRules, cut_visits, local_day, shopper_events
+
+_DAY_S = 86_400
+_MOST_DAYS = 400
+_EXTENT = ("user_id", "from_us", "until_us")
+
+
+def touched_spans(changes: DataFrame, gap_s: int) -> DataFrame:
+    """Where in time each user's events changed.
+
+    In:   rows of silver.events that were inserted or deleted, or that are as they were before or after
+          an update.
+    Out:  user_id; from_us and until_us, in microseconds since 1970, at most gap_s apart.
+    Edge: empty where only listings or events without user_id changed.
+    """
+    touched = shopper_events(changes.select("user_id", "event_type", F.unix_micros("event_at").alias("us")))
+    spans = touched.groupBy("user_id", F.expr(f"us div {gap_s * US}").alias("span"))
+    return spans.agg(F.min("us").alias("from_us"), F.max("us").alias("until_us")).select(*_EXTENT)
+
+
+def touched_visits(sessions: DataFrame, spans: DataFrame, rules: SessionRules, zone: str) -> DataFrame:
+    """The visits that the changed events belong to, or may be joined to.
+
+    In:   silver.sessions as the events before the change made them, or those before a part of it;
+          spans: touched_spans' frame.
+    Out:  rows of silver.sessions, with from_us and until_us.
+    Rule: a visit at most the gap away from a span. Where visits also end without a silence, all
+          visits of the stretch between two silences, since each hangs on those before it.
+    """
+    extents = {"from_us": F.unix_micros("started_at"), "until_us": F.unix_micros("ended_at")}
+    visits = sessions.withColumns(extents)
+    if not rules.cuts_without_silence:
+        return visits.alias("visit").join(spans.alias("span"), on=_is_near(rules.gap_s), how="left_semi")
+    silences_alone = SessionRules(gap_s=rules.gap_s)
+    stretched = cut_visits(visits, silences_alone, zone).withColumnRenamed("started_us", "stretch_us")
+    near = stretched.alias("visit").join(spans.alias("span"), on=_is_near(rules.gap_s), how="left_semi")
+    stretches = near.select("user_id", "stretch_us").distinct()
+    reached = stretched.join(stretches, on=["user_id", "stretch_us"], how="left_semi")
+    return reached.select(*visits.columns)
+
+
+def reached_events(events: DataFrame, spans: DataFrame, visits: DataFrame) -> DataFrame:
+    """The events that make up anew what the change can reach: those in spans and in touched visits.
+
+    In:   silver.events after the change; touched_spans' and touched_visits' frames.
+    Out:  grain and columns of events.
+    """
+    extents = spans.select(*_EXTENT).unionByName(visits.select(*_EXTENT)).alias("extent")
+    is_within = F.unix_micros("event_at").between(F.col("extent.from_us"), F.col("extent.until_us"))
+    return events.alias("event").join(
+        extents, on=(F.col("event.user_id") == F.col("extent.user_id")) & is_within, how="left_semi"
+    )
+
+
+def days_of(extents: DataFrame, zone: str, margin_s: int = 0) -> DataFrame:
+    """The shop's local days that any of the extents lies on, margin_s before and behind it included. Out: day."""
+    first = local_day(F.col("from_us") - margin_s * US, zone)
+    last = local_day(F.col("until_us") + margin_s * US, zone)
+    return extents.select(F.explode(F.sequence(first, last)).alias("day")).distinct()
+
+
+def on_days(name: str, days: Collection[date]) -> Column:
+    """True where a DATE column is one of the days; of very many days, where it lies from the first to the last."""
+    if len(days) > _MOST_DAYS:
+        return F.col(name).between(F.lit(min(days)), F.lit(max(days)))
+    return F.col(name).isin([F.lit(day) for day in sorted(days)])
+
+
+def may_reach(days: Collection[date], rules: SessionRules) -> Column:
+    """True for all visits of silver.sessions that may touch one of the days, and for few others.
+
+    Rule: a visit of up to 24 hours began on the day or one of the two before it: two, where an hour
+          of the day before is left out in spring. Where visits also end without a silence, all may.
+    """
+    if rules.cuts_without_silence:
+        return F.lit(True)
+    begun = {day - timedelta(days=n) for day in days for n in range(3)}
+    return on_days("session_on", begun) | (F.col("duration_s") > _DAY_S)
+
+
+def _is_near(gap_s: int) -> Column:
+    begins_in_time = F.col("visit.from_us") <= F.col("span.until_us") + gap_s * US
+    ends_late_enough = F.col("visit.until_us") >= F.col("span.from_us") - gap_s * US
+    return (F.col("visit.user_id") == F.col("span.user_id")) & begins_in_time & ends_late_enough
