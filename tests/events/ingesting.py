@@ -59,6 +59,11 @@ class MemoryLedger:
             rows = sorted(rows, key=lambda row: (str(row[index("source_file")]), row[index("source_line")]))
         return [row[index(name)] for row in rows]
 
+    def of_file(self, source_file: str, table: Table, name: str) -> list[object]:
+        """One column's values of the rows that came from a file, in the order of its lines."""
+        pairs = zip(self.column(table, "source_file"), self.column(table, name), strict=True)
+        return [value for found, value in pairs if found == source_file]
+
     def reasons(self) -> list[object]:
         """Why rows are in quarantine."""
         return self.column(QUARANTINE, "reason")

@@ -74,76 +74,123 @@ def test_each_broken_rule_gives_its_reason_and_nothing_is_lost(spark: SparkSessi
     assert not any(word in str(detail) for detail in details for word in ("cheap", "wave", "yesterday"))
 
 
-def test_ratings_currencies_and_flags_are_checked(spark: SparkSession, tmp_path: Path) -> None:
-    view = '{"event_at":"2024-05-01T10:00:00Z","event_type":"review","product_id":"p1",%s}'
-    lines = {
-        view % '"rating":5.0': None,
-        view % '"rating":0': "bad_rating",
-        view % '"rating":"4.5"': "bad_rating",
-        view % '"currency":"euro"': "bad_currency",
-        view % '"currency":"usd","unit_price":1.10': None,
-        view % '"is_item":"perhaps"': "bad_is_item",
-        view % '"is_item":false': None,
-        view % '"attributes":{"a":"1","b":2}': None,
-        view % '"attributes":{}': None,
-        view % '"attributes":"a"': "bad_attributes",
-        view % '"attributes":[{"a":1}]': "bad_attributes",
-        "{" + view % '"rating":1': "unparseable",
-        view % '"rating":1' + " and more": "unparseable",
-        view % '"rating":1' + "," + view % '"rating":2': "unparseable",
-        view % '"rating":1' + "],[" + view % '"rating":2': "unparseable",
-        "[]": "unparseable",
-        "null": "unparseable",
-        "{}": "missing_event_at",
-    }
-    (tmp_path / "a.json").write_text("\n".join(lines))
-    ledger = ingest(MemoryLedger(spark), tmp_path, "native_json")
-    found = dict(zip(ledger.column(QUARANTINE, "source_line"), ledger.reasons(), strict=True))
-    assert [found.get(i) for i in range(1, len(lines) + 1)] == list(lines.values())
-    assert ledger.column(EVENTS, "rating") == [5, None, None, None, None]
-    assert ledger.column(EVENTS, "currency") == [None, "USD", None, None, None]
-    assert ledger.column(EVENTS, "is_item") == [True, True, False, True, True]
-    assert [dict(said or {}) for said in ledger.column(EVENTS, "attributes")] == [{}, {}, {}, {"a": "1", "b": "2"}, {}]
+_REVIEW = '{"event_at":"2024-05-01T10:00:00Z","event_type":"review","product_id":"p1",%s}'
+_REVIEWS = {
+    _REVIEW % '"rating":5.0': None,
+    _REVIEW % '"rating":0': "bad_rating",
+    _REVIEW % '"rating":"4.5"': "bad_rating",
+    _REVIEW % '"currency":"euro"': "bad_currency",
+    _REVIEW % '"currency":"usd","unit_price":1.10': None,
+    _REVIEW % '"is_item":"perhaps"': "bad_is_item",
+    _REVIEW % '"is_item":false': None,
+    _REVIEW % '"attributes":{"a":"1","b":2}': None,
+    _REVIEW % '"attributes":{}': None,
+    _REVIEW % '"attributes":"a"': "bad_attributes",
+    _REVIEW % '"attributes":[{"a":1}]': "bad_attributes",
+    "{" + _REVIEW % '"rating":1': "unparseable",
+    _REVIEW % '"rating":1' + " and more": "unparseable",
+    _REVIEW % '"rating":1' + "," + _REVIEW % '"rating":2': "unparseable",
+    _REVIEW % '"rating":1' + "],[" + _REVIEW % '"rating":2': "unparseable",
+    "[]": "unparseable",
+    "null": "unparseable",
+    "{}": "missing_event_at",
+}
+_SEARCH = '{"event_id":"e1","event_at":"2024-05-01","event_type":"search","query":"%s","received_at":"%s"}\n'
 
 
-def test_a_row_without_a_user_is_quarantined_where_the_adapter_needs_one(spark: SparkSession, tmp_path: Path) -> None:
-    lines = ("2024-05-01 10:00:00,view,,p1,,,", "2024-05-01 10:00:00,listing,,p1,9.99,,")
-    ledger = ingest_lines(spark, tmp_path, *lines, needs_user=True)
-    assert ledger.reasons() == ["missing_user"]
-    assert ledger.column(EVENTS, "event_type") == ["listing"]
+@pytest.fixture(scope="module")
+def read_as_json(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> MemoryLedger:
+    """Two files of JSON: reviews, and two searches with one id."""
+    folder = tmp_path_factory.mktemp("json")
+    (folder / "reviews.json").write_text("\n".join(_REVIEWS))
+    (folder / "searches.json").write_text(_SEARCH % ("late", "2024-05-03") + _SEARCH % ("early", "2024-05-02"))
+    return ingest(MemoryLedger(spark), folder, "native_json")
 
 
-def test_a_byte_that_is_no_utf8_is_quarantined_with_its_bytes_kept(spark: SparkSession, tmp_path: Path) -> None:
-    line = b"2024-05-01 10:00:00,view,u1,p\xff1,,,"
-    (tmp_path / "a.csv").write_bytes(HEADER.encode() + line + b"\n" + _GOOD.encode() + b"\n")
-    ledger = ingest(MemoryLedger(spark), tmp_path, small_shop())
-    assert ledger.reasons() == ["not_utf8"]
-    assert ledger.column(QUARANTINE, "line") == [line.decode(errors="replace")]
-    assert ledger.column(RAW_EVENTS, "line_bytes") == [line, None]
+def test_ratings_currencies_and_flags_are_checked(read_as_json: MemoryLedger) -> None:
+    def said(table: Table, name: str) -> list[object]:
+        return read_as_json.of_file("reviews.json", table, name)
+
+    found = dict(zip(said(QUARANTINE, "source_line"), said(QUARANTINE, "reason"), strict=True))
+    assert [found.get(i) for i in range(1, len(_REVIEWS) + 1)] == list(_REVIEWS.values())
+    assert said(EVENTS, "rating") == [5, None, None, None, None]
+    assert said(EVENTS, "currency") == [None, "USD", None, None, None]
+    assert said(EVENTS, "is_item") == [True, True, False, True, True]
+    assert [dict(kept or {}) for kept in said(EVENTS, "attributes")] == [{}, {}, {}, {"a": "1", "b": "2"}, {}]
 
 
-def test_another_encoding_is_read_as_the_adapter_says(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(HEADER.encode() + "2024-05-01,view,u1,café,,,\r\n".encode("latin-1"))
-    ledger = ingest(MemoryLedger(spark), tmp_path, small_shop(encoding="ISO-8859-1"))
-    assert ledger.column(EVENTS, "product_id") == ["café"]
+def test_of_rows_with_one_event_id_the_one_received_first_stays(read_as_json: MemoryLedger) -> None:
+    assert read_as_json.of_file("searches.json", EVENTS, "query") == ["early"]
+    assert read_as_json.of_file("searches.json", QUARANTINE, "reason") == ["duplicate"]
 
 
-def test_times_become_utc_and_the_day_is_the_shops(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def read_otherwise(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> MemoryLedger:
+    """Three files by an adapter that needs a user and reads Latin-1 and London's times, for a shop in New York."""
+    folder = tmp_path_factory.mktemp("otherwise")
+    users = "2024-05-01 10:00:00,view,,p1,,,\n2024-05-01 10:00:00,listing,,p1,9.99,,\n"
     times = ("2024-07-01 00:30:00", "2024-07-01T00:30:00.250Z", "2024-07-01 00:30:00 UTC", "2024-07-01 00:30:00+09:00")
-    ledger = MemoryLedger(spark)
-    (tmp_path / "a.csv").write_text(HEADER + "".join(f"{time},search,u1,,,,\n" for time in times))
-    ingest(ledger, tmp_path, small_shop(zone="Europe/London"), zone="America/New_York")
+    lines = {
+        "encoding": "2024-05-01,view,u1,café,,,\r\n",
+        "times": "".join(f"{time},search,u1,,,,\n" for time in times),
+        "users": users,
+    }
+    for name, text in lines.items():
+        (folder / f"{name}.csv").write_bytes((HEADER + text).encode("latin-1"))
+    adapter = small_shop(needs_user=True, encoding="ISO-8859-1", zone="Europe/London")
+    return ingest(MemoryLedger(spark), folder, adapter, zone="America/New_York")
+
+
+def test_a_row_without_a_user_is_quarantined_where_the_adapter_needs_one(read_otherwise: MemoryLedger) -> None:
+    assert read_otherwise.column(QUARANTINE, "source_file") == ["users.csv"]
+    assert read_otherwise.reasons() == ["missing_user"]
+    assert read_otherwise.of_file("users.csv", EVENTS, "event_type") == ["listing"]
+
+
+def test_another_encoding_is_read_as_the_adapter_says(read_otherwise: MemoryLedger) -> None:
+    assert read_otherwise.of_file("encoding.csv", EVENTS, "product_id") == ["café"]
+
+
+def test_times_become_utc_and_the_day_is_the_shops(read_otherwise: MemoryLedger) -> None:
     micros = ["2024-06-30 23:30:00", "2024-07-01 00:30:00.25", "2024-07-01 00:30:00", "2024-06-30 15:30:00"]
     utc = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in micros]
-    events = ledger.read(EVENTS).selectExpr("source_line", "unix_micros(event_at) m").orderBy("source_line").collect()
-    assert [row["m"] for row in events] == [int(instant.timestamp() * 1e6) for instant in utc]
-    assert ledger.column(EVENTS, "event_on") == [date(2024, 6, 30)] * 4
+    assert read_otherwise.of_file("times.csv", EVENTS, "event_at") == utc
+    assert read_otherwise.of_file("times.csv", EVENTS, "event_on") == [date(2024, 6, 30)] * 4
 
 
-def test_prices_keep_four_decimals_and_the_shops_currency(spark: SparkSession, tmp_path: Path) -> None:
-    ledger = ingest_lines(spark, tmp_path, "2024-05-01,view,u1,p1,0.12345,,", "2024-05-01,view,u1,p2,,,")
-    assert ledger.column(EVENTS, "unit_price") == [Decimal("0.1235"), None]
-    assert ledger.column(EVENTS, "currency") == ["EUR", None]
+_NOT_UTF8 = b"2024-05-01 10:00:00,view,u1,p\xff1,,,"
+
+
+@pytest.fixture(scope="module")
+def read_plainly(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> MemoryLedger:
+    """Four files of a shop without any peculiarity, with rows of their own."""
+    folder = tmp_path_factory.mktemp("plainly")
+    lines = {
+        "bytes.csv": HEADER.encode() + _NOT_UTF8 + b"\n" + b"2024-05-01 10:00:00,view,u1,p1,,,\n",
+        "columns.csv": f"{HEADER}{_GOOD}\n".encode(),
+        "columns_moved.csv": b"new,order,n,price,sku,user,kind,at\nx,o1,3,2.50,p1,u1,purchase,2024-05-01 10:00:00\n",
+        "prices.csv": f"{HEADER}2024-05-01,view,u1,p1,0.12345,,\n2024-05-01,view,u1,p2,,,\n".encode(),
+    }
+    for name, content in lines.items():
+        (folder / name).write_bytes(content)
+    return ingest(MemoryLedger(spark), folder, small_shop())
+
+
+def test_a_byte_that_is_no_utf8_is_quarantined_with_its_bytes_kept(read_plainly: MemoryLedger) -> None:
+    assert read_plainly.of_file("bytes.csv", QUARANTINE, "reason") == ["not_utf8"]
+    assert read_plainly.of_file("bytes.csv", QUARANTINE, "line") == [_NOT_UTF8.decode(errors="replace")]
+    assert read_plainly.of_file("bytes.csv", RAW_EVENTS, "line_bytes") == [_NOT_UTF8, None]
+
+
+def test_prices_keep_four_decimals_and_the_shops_currency(read_plainly: MemoryLedger) -> None:
+    assert read_plainly.of_file("prices.csv", EVENTS, "unit_price") == [Decimal("0.1235"), None]
+    assert read_plainly.of_file("prices.csv", EVENTS, "currency") == ["EUR", None]
+
+
+def test_columns_in_another_order_make_the_same_events(read_plainly: MemoryLedger) -> None:
+    files = ("columns.csv", "columns_moved.csv")
+    assert [len(read_plainly.of_file(name, RAW_EVENTS, "line")) for name in files] == [1, 1]
+    assert [reason for name in files for reason in read_plainly.of_file(name, QUARANTINE, "reason")] == ["duplicate"]
 
 
 def test_of_equal_rows_one_is_kept_and_a_file_given_twice_adds_nothing(spark: SparkSession, tmp_path: Path) -> None:
@@ -155,15 +202,6 @@ def test_of_equal_rows_one_is_kept_and_a_file_given_twice_adds_nothing(spark: Sp
     assert ledger.reasons() == ["duplicate"] * 4
     assert ledger.column(EVENTS, "event_id") == first
     assert ledger.column(INGESTED_FILES, "n_rows") == [3, 3]
-
-
-def test_columns_in_another_order_make_the_same_events(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(HEADER + _GOOD + "\n")
-    (tmp_path / "b.csv").write_text(
-        "new,order,n,price,sku,user,kind,at\nx,o1,3,2.50,p1,u1,purchase,2024-05-01 10:00:00\n"
-    )
-    ledger = ingest(MemoryLedger(spark), tmp_path, small_shop())
-    assert ledger.reasons() == ["duplicate"]
 
 
 def test_events_do_not_depend_on_the_order_of_rows_and_files(spark: SparkSession, tmp_path: Path) -> None:
@@ -179,14 +217,6 @@ def test_events_do_not_depend_on_the_order_of_rows_and_files(spark: SparkSession
         ledger = ingest(MemoryLedger(spark), folder, small_shop())
         found.add((frozenset(map(str, ledger.column(EVENTS, "event_id"))), tuple(sorted(map(str, ledger.reasons())))))
     assert len(found) == 1
-
-
-def test_of_rows_with_one_event_id_the_one_received_first_stays(spark: SparkSession, tmp_path: Path) -> None:
-    row = '{"event_id":"e1","event_at":"2024-05-01","event_type":"search","query":"%s","received_at":"%s"}\n'
-    (tmp_path / "a.json").write_text(row % ("late", "2024-05-03") + row % ("early", "2024-05-02"))
-    ledger = ingest(MemoryLedger(spark), tmp_path, "native_json")
-    assert ledger.column(EVENTS, "query") == ["early"]
-    assert ledger.reasons() == ["duplicate"]
 
 
 def test_a_mapping_of_columns_needs_no_code(spark: SparkSession, tmp_path: Path) -> None:
@@ -233,18 +263,21 @@ def test_an_empty_folder_names_the_path_and_the_pattern(spark: SparkSession, tmp
         ingest(MemoryLedger(spark), tmp_path / "absent", small_shop())
 
 
-@pytest.mark.parametrize("header", ["at,kind,user,sku,n,order", HEADER.replace(",", ";").strip()])
-def test_a_file_of_another_shape_stops_the_job_or_goes_to_quarantine_whole(
-    spark: SparkSession, tmp_path: Path, header: str
-) -> None:
-    (tmp_path / "bad.csv").write_text(f"{header}\n{_GOOD}\n")
-    (tmp_path / "good.csv").write_text(f"{HEADER}{_GOOD}\n")
+def test_a_file_of_another_shape_stops_the_job_or_goes_to_quarantine_whole(spark: SparkSession, tmp_path: Path) -> None:
+    bad = {"names.csv": "at,kind,user,sku,n,order", "separator.csv": HEADER.replace(",", ";").strip()}
     ledger = MemoryLedger(spark)
-    with pytest.raises(SourceError, match=r"bad\.csv: found columns at"):
-        ingest(ledger, tmp_path, small_shop())
+    for name, header in bad.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_text(f"{header}\n{_GOOD}\n")
+        (folder / "good.csv").write_text(f"{HEADER}{_GOOD}\n")
+        with pytest.raises(SourceError, match=rf"{name}: found columns at"):
+            ingest(ledger, folder, small_shop())
     assert not any(ledger.rows.values())
-    ingest(ledger, tmp_path, small_shop(), on_bad_file="quarantine")
-    assert ledger.reasons() == ["bad_header", "bad_header"]
+    (tmp_path / "names.csv" / "separator.csv").write_bytes((tmp_path / "separator.csv" / "separator.csv").read_bytes())
+    ingest(ledger, tmp_path / "names.csv", small_shop(), on_bad_file="quarantine")
+    for name in bad:
+        assert ledger.of_file(name, QUARANTINE, "reason") == ["bad_header", "bad_header"]
     assert ledger.column(EVENTS, "source_file") == ["good.csv"]
 
 
