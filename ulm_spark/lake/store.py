@@ -1,5 +1,6 @@
 """Where the tables are, and how a frame gets in and out of them."""
 
+import json
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
@@ -89,9 +90,7 @@ class Lake:
 
     def version(self, table: Table) -> int:
         """The latest version, -1 where the table was never written."""
-        if not self.exists(table):
-            return -1
-        return int(self._last_commit(table)["version"])
+        return int(self._last_version(table)) if self.exists(table) else -1
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table, as of a version where one is given; empty where it was never written."""
@@ -182,9 +181,26 @@ class Lake:
 
     def _written(self, table: Table, before: int) -> Written:
         """What the last commit did; nothing where Delta found nothing to commit."""
-        commit = self._last_commit(table)
-        version = int(commit["version"])
-        return Written(version, _rows_written(commit["operationMetrics"]) if version > before else 0)
+        version = self._last_version(table)
+        return Written(version, _rows_written(self._metrics(table, version)) if version > before else 0)
+
+    def _last_version(self, table: Table) -> int:
+        if self.conf.catalog:
+            return int(self._last_commit(table)["version"])
+        # From Delta's own log: SQL's history is a Spark job, and this is asked of every table around every write.
+        jvm = self.spark.sparkContext._jvm
+        assert jvm is not None
+        none = jvm.scala.Option.empty()
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
+        return int(log.update(False, none, none).version())
+
+    def _metrics(self, table: Table, version: int) -> object:
+        """What Delta counted in a commit that was just made."""
+        if self.conf.catalog:
+            return self._last_commit(table)["operationMetrics"]
+        commit = self.files.read_bytes(f"{table.layer}/{table.noun}/_delta_log/{version:020d}.json") or b""
+        infos = (json.loads(line).get("commitInfo") for line in commit.splitlines())
+        return next((info.get("operationMetrics") for info in infos if info), None)
 
     def _last_commit(self, table: Table) -> Row:
         row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
