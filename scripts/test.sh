@@ -5,4 +5,4 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
-exec .venv/bin/python -m pytest --numprocesses "${ULM_TEST_WORKERS:-2}" --dist loadfile "$@"
+exec .venv/bin/python -m pytest --numprocesses "${ULM_TEST_WORKERS:-2}" --dist loadfile --no-loadscope-reorder "$@"

@@ -24,3 +24,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def lake_conf(tmp_path: Path) -> LakeConf:
     """An empty lake of the test's own."""
     return LakeConf(root=str(tmp_path / "lake"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with flows first: they are the longest, so both processes have work to the end."""
+    with_flows = {item.path for item in items if item.get_closest_marker("flow") is not None}
+    items.sort(key=lambda item: item.path not in with_flows)
