@@ -33,7 +33,7 @@ class Trained:
         self.conf = load(small_training(folder), train_sequence.Conf)
         self.lake = Lake(spark, self.conf.lake)
         fill(spark, self.lake, N_USERS)
-        self.lake.delete(SEQUENCES, "user_id < 'u05'")
+        self.lake.delete(SEQUENCES, f"user_id < 'u05' AND as_of = DATE'{AS_OF}'")
         merged = [{**history(7), "item_indices": [3] * 4, "n_items": 4}, history(90)]
         self.lake.merge(rows_of(spark, SEQUENCES, merged), SEQUENCES, delete_missing=False)
         self.said: list[str] = []
@@ -114,13 +114,11 @@ def test_a_day_without_sequences_has_no_model_and_no_lists(spark: SparkSession, 
         assert trained.lake.read(table).where(F.col("as_of") == F.lit(day)).isEmpty()
 
 
-def test_sequences_without_a_vocabulary_are_refused(spark: SparkSession, tmp_path: Path) -> None:
-    conf = load(small_training(tmp_path), train_sequence.Conf)
-    lake = Lake(spark, conf.lake)
-    fill(spark, lake, 6)
-    day = AS_OF - timedelta(days=1)  # this day has sequences and no vocabulary
+def test_sequences_without_a_vocabulary_are_refused(spark: SparkSession, trained: Trained) -> None:
+    day = AS_OF - timedelta(days=1)
+    assert trained.lake.read(SEQUENCES).where(F.col("as_of") == F.lit(day)).count() == 3
     with pytest.raises(TrainingError, match="no item"):
-        train_sequence.run(spark, conf, day)
+        train_sequence.run(spark, trained.conf, day)
 
 
 def test_another_numbering_of_items_is_refused(spark: SparkSession, trained: Trained) -> None:
