@@ -1,10 +1,11 @@
 """Bring a source's new files into the lake.
 
-Reads the files of section source as its adapter in conf/sources describes them. Writes every row
-to bronze.raw_events and then to silver.events or, with the reason, to bronze.quarantine: raw =
-kept + quarantined, to the row, or the batch is taken back. ops.ingested_files is written last: a
-run that was killed before it is begun again, and a run without new files changes nothing. Where
-the adapter, shop.zone or shop.currency changed, all the source's files are read again.
+Reads the files of section source as its adapter in conf/sources describes them. Writes every row to
+bronze.raw_events and then to silver.events or, with the reason, to bronze.quarantine: raw = kept +
+quarantined, to the row, or the batch is taken back. Then ops.ingested_files is written: a run that was
+killed before it is begun again, and a run without new files changes nothing. Where the adapter, shop.zone
+or shop.currency changed, all files are read again; one that grew too, and its old rows are duplicates.
+Days that failed or are missing show in ops.ingested_days, which follows from the files' counts.
 """
 
 import sys
@@ -16,7 +17,7 @@ from pyspark.sql import SparkSession
 from ulm_spark.events.adapter import load_adapter
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
-from ulm_spark.events.intake import Reading, open_intake, source_inputs, take_back_unfinished, take_in
+from ulm_spark.events.intake import Reading, open_intake, source_inputs, take_back_unfinished, take_in, told_days
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 
@@ -43,12 +44,11 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
             ledger.note_input(name, state)
         take_back_unfinished(ledger)
         reading = Reading(adapter, conf.shop.zone, conf.shop.currency)
-        intake = open_intake(spark, conf.source, reading, ledger)
-        if intake is None:
-            ledger.progress("no new file")
-            return
-        ledger.progress(intake.summary)
-        take_in(ledger, intake)
+        with told_days(spark, conf.source, reading, ledger):
+            intake = open_intake(spark, conf.source, reading, ledger)
+            ledger.progress(intake.summary if intake else "no new file")
+            if intake:
+                take_in(ledger, intake)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -39,6 +39,10 @@ class MemoryLedger:
         assert tuple(frame.columns) == table.column_names
         self.rows.setdefault(table.name, []).extend(_computed(frame))
 
+    def rewrite(self, frame: DataFrame, table: Table) -> None:
+        assert tuple(frame.columns) == table.column_names
+        self.rows[table.name] = _computed(frame)
+
     def delete(self, table: Table, condition: str) -> None:
         self.rows[table.name] = _computed(self.read(table).where(~F.expr(condition)))
 

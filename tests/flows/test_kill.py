@@ -14,7 +14,7 @@ from jobs import build_orders, ingest_events, sessionize
 from tests.flows.jobs import kill_job_when
 from tests.flows.settings import write_config
 from ulm_spark.config.load import load
-from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
+from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.contracts.table import Table
@@ -22,7 +22,7 @@ from ulm_spark.lake.store import Lake
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
 AS_OF = date(2024, 3, 31)
-INGEST_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
+INGEST_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES, INGESTED_DAYS)
 
 
 def raw_lines(day: int) -> Iterator[str]:

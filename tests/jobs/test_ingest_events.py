@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 from jobs import build_products, ingest_events
 from ulm_spark.config.errors import ConfigError, RefusedError
 from ulm_spark.config.shop import ShopConf
-from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
+from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, PRODUCTS
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.store import Lake, LakeConf
 
-_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
+_TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES, INGESTED_DAYS)
 _AS_OF = date(2024, 5, 2)
 _HEADER = "event_at,event_type,user_id,product_id\n"
 
@@ -47,7 +47,7 @@ def test_batches_are_whole_or_absent_and_a_second_run_changes_nothing(
     ingest_events.run(spark, conf, _AS_OF)
     lake = Lake(spark, lake_conf)
     first = contents(lake)
-    assert [len(first[table.name]) for table in _TABLES] == [3, 2, 1, 1]
+    assert [len(first[table.name]) for table in _TABLES] == [3, 2, 1, 1, 2]
     run = lake.read(RUNS).collect()[0]
     assert (run["status"], run["rows_in"], run["rows_quarantined"]) == ("done", 3, 2)
 
@@ -91,8 +91,10 @@ def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
     about_files = [text for text in said if "files" in text]
     assert about_files == ["new files: 1", "new files: 1", "adapter, zone or currency changed: files to read again: 2"]
     assert events() == [("q1", "2024-04-30", "a.csv"), ("q3", "2024-04-30", "b.csv")]
-    counts = [lake.read(table).count() for table in _TABLES]
+    counts = [lake.read(table).count() for table in _TABLES[:4]]
     assert counts == [4, 2, 2, 2]
+    done = lake.read(INGESTED_DAYS).where("status = 'done'").selectExpr("CAST(day_on AS STRING)", "n_kept").collect()
+    assert [tuple(row) for row in done] == [("2024-04-30", 2)]  # what the old zone said is gone
 
     # What is read otherwise in words alone, or by another path, is read the same.
     moved = tmp_path / "moved.yaml"
@@ -108,7 +110,7 @@ def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
     (source / "b.csv").unlink()
     with pytest.raises(RefusedError, match=r"1 of the 2 files.*Put the files back, restore the old adapter"):
         ingest_events.run(spark, conf, _AS_OF)
-    assert [lake.version(table) for table in _TABLES] == versions
+    assert [lake.version(table) for table in _TABLES[:4]] == versions[:4]
 
 
 @pytest.mark.flow
@@ -126,4 +128,6 @@ def test_bad_input_ends_with_exit_code_3_and_one_clear_line(
     assert "cut.csv.gz: found content that can't be read" in said
     assert "Traceback" not in said
     assert "\tat " not in said
-    assert all(not rows for rows in contents(Lake(spark, lake_conf)).values())
+    lake = Lake(spark, lake_conf)
+    assert all(lake.is_empty(table) for table in _TABLES[:4])
+    assert [row["status"] for row in lake.read(INGESTED_DAYS).collect()] == ["failed"]

@@ -42,6 +42,7 @@ QUARANTINE = Table(
     key=("batch_id", "source_file", "source_line"),
     columns=(
         *LINEAGE,
+        Column("day_on", "DATE", "Local day of event_at where it can be one, else of received_at, in the shop's zone"),
         Column("reason", "STRING", "The first rule that the row broke, such as duplicate or bad_event_at"),
         Column("detail", "STRING", "What the rule expected, in words; names columns, never values"),
         Column("line", "STRING", "The row's text as in bronze.raw_events"),
@@ -64,9 +65,51 @@ INGESTED_FILES = Table(
         Column("n_rows", "BIGINT", "Rows of the file in bronze.raw_events"),
         Column("n_quarantined", "BIGINT", "Rows of the file in bronze.quarantine"),
         Column(
+            "days",
+            "ARRAY<STRUCT<day_on: DATE, n_kept: BIGINT, n_quarantined: BIGINT, n_duplicates: BIGINT>>",
+            "The file's rows by day: event_on of events, day_on of quarantine; duplicates are among the quarantined",
+        ),
+        Column(
             "read_by",
             "STRING",
             "What it was read by: a hash of the adapter, shop.zone and shop.currency; where it differs, the file is read again",
+        ),
+    ),
+    writer="ingest_events",
+)
+
+INGESTED_DAYS = Table(
+    name="ops.ingested_days",
+    grain="One row per source and local day from its first day with an event to its last, and per other day that rows or "
+    "failed files name.",
+    key=("source", "day_on"),
+    columns=(
+        Column("source", "STRING", "Name of the adapter in conf/sources"),
+        Column("day_on", "DATE", "Local day: event_on of events, day_on of quarantine, the day of a failed file"),
+        Column(
+            "status",
+            "STRING",
+            "done: it has events. failed: files of it are not in the lake since a batch failed, or all its rows are in "
+            "quarantine. missing: it has no row, but days before and after it have events",
+        ),
+        Column("n_rows", "BIGINT", "Rows of the day in bronze.raw_events", unit="rows"),
+        Column("n_kept", "BIGINT", "Those in silver.events", unit="rows"),
+        Column("n_quarantined", "BIGINT", "Those in bronze.quarantine", unit="rows"),
+        Column("n_duplicates", "BIGINT", "Of the quarantined, those with reason duplicate", unit="rows"),
+        Column("n_files", "BIGINT", "Files in the lake with rows of the day", unit="files"),
+        Column(
+            "n_files_failed",
+            "BIGINT",
+            "Files of the day that the last batch failed to bring: by the day in their names, else of their times",
+            unit="files",
+        ),
+        Column("batch_id", "STRING", "The batch of the latest file with rows of the day", nullable=True),
+        Column(
+            "fingerprint",
+            "STRING",
+            "Differs where the day's events may: a hash of the files that brought them and of how they were read; null "
+            "without events",
+            nullable=True,
         ),
     ),
     writer="ingest_events",

@@ -8,6 +8,7 @@ TABLES: tuple[Table, ...] = (
     bronze.RAW_EVENTS,
     bronze.QUARANTINE,
     bronze.INGESTED_FILES,
+    bronze.INGESTED_DAYS,
     silver.EVENTS,
     silver.PRODUCTS,
     silver.SESSIONS,

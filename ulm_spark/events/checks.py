@@ -15,6 +15,7 @@ from ulm_spark.events.parse import IS_PARSED, ROW
 from ulm_spark.events.typed import OWN_FAILURE, SAID
 
 FAILURE = "_failure"
+DUPLICATE = "duplicate"
 _TRADES = ("purchase", "return")
 # Far above any order line; a visit or an order of a hundred thousand such lines still fits its sums.
 _MOST_UNITS, _MOST_MONEY = 1_000_000, 1e9
@@ -33,13 +34,11 @@ def checks(adapter: SourceAdapter) -> list[Check]:
     """The built-in rules, in the order in which they are asked."""
     event_at, event_type = F.col("event_at"), F.col("event_type")
     is_trade = event_type.isin(*_TRADES)
-    latest = F.col(f"{ROW}.received_at") + F.expr("INTERVAL 1 DAY")
-    is_in_range = (event_at >= F.expr(EARLIEST_SQL)) & (event_at <= latest)
     return [
         Check("not_utf8", F.col(f"{ROW}.line_bytes").isNotNull(), "Text in UTF-8"),
         Check("unparseable", ~F.col(IS_PARSED), f"One whole {adapter.format} record with every column of the file"),
         Check("missing_event_at", F.col(f"{SAID}.event_at").isNull(), "A time in event_at"),
-        Check("bad_event_at", event_at.isNull() | ~is_in_range, "A time from 1990 to a day after received_at"),
+        Check("bad_event_at", event_at.isNull() | ~is_possible_time(), "A time from 1990 to a day after received_at"),
         Check("missing_event_type", event_type.isNull(), "A value in event_type"),
         Check("unknown_event_type", ~event_type.isin(*EVENT_TYPES), f"One of {', '.join(EVENT_TYPES)}"),
         Check(
@@ -65,6 +64,12 @@ def checks(adapter: SourceAdapter) -> list[Check]:
         Check("bad_rating", _any_unread(["rating"]) | ~F.col("rating").between(1, 5), "A whole rating from 1 to 5"),
         Check("bad_is_item", _any_unread(FLAG_FIELDS), "true or false in is_item"),
     ]
+
+
+def is_possible_time() -> Column:
+    """True where event_at lies from 1990 to a day after the row's received_at, null where it is null."""
+    event_at, latest = F.col("event_at"), F.col(f"{ROW}.received_at") + F.expr("INTERVAL 1 DAY")
+    return (event_at >= F.expr(EARLIEST_SQL)) & (event_at <= latest)
 
 
 def check_rows(typed: DataFrame, adapter: SourceAdapter) -> DataFrame:
@@ -103,7 +108,7 @@ def mark_duplicates(checked: DataFrame, known_ids: DataFrame) -> DataFrame:
     known = known_ids.select(F.col("event_id").alias("_known_id"))
     joined = placed.join(known, on=F.col("event_id") == F.col("_known_id"), how="left")
     is_duplicate = is_event & ((F.col("_place") > 1) | F.col("_known_id").isNotNull())
-    duplicate = _failure(F.lit("duplicate"), F.lit("A row whose event_id no earlier row has"))
+    duplicate = _failure(F.lit(DUPLICATE), F.lit("A row whose event_id no earlier row has"))
     return joined.withColumn(FAILURE, F.when(is_duplicate, duplicate).otherwise(F.col(FAILURE))).drop(
         "_key", "_place", "_known_id"
     )

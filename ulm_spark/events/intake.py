@@ -6,7 +6,8 @@ takes. What is computed between them are the transforms of rows, parse, typed, c
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,11 +15,12 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
+from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import SourceAdapter, adapter_fingerprint
 from ulm_spark.events.batch import Batch, IngestedFile, SourceConf, fingerprint, new_files, outdated_files
+from ulm_spark.events.days import FAILED_DDL, failed_days, summarise_ingested_days
 from ulm_spark.events.files import list_files, open_rows, peek_shapes
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
 from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
@@ -38,6 +40,10 @@ class Ledger(Protocol):
 
     def append(self, frame: DataFrame, table: Table) -> None:
         """Adds rows."""
+        ...
+
+    def rewrite(self, frame: DataFrame, table: Table) -> None:
+        """Puts the frame in the place of all that the table holds."""
         ...
 
     def delete(self, table: Table, condition: str) -> None:
@@ -167,6 +173,36 @@ def take_back_unfinished(ledger: Ledger) -> None:
             ledger.delete(table, _is_of_batch(left_over))
 
 
+@contextmanager
+def told_days(spark: SparkSession, conf: SourceConf, reading: Reading, ledger: Ledger) -> Iterator[None]:
+    """Makes ops.ingested_days say what the lake has of each day when the block ends, also where it fails.
+
+    Rule: after a failure the source's files that the lake lacks are failed ones; the run that brings
+          them takes that back.
+    Edge: a run that is killed says nothing; the next one does.
+    """
+    source = reading.adapter.name
+    try:
+        yield
+    except Exception:
+        # Spark or the lake may be gone: what the caller must see is the first error.
+        with suppress(Exception):
+            ingested = {file.identity for file in _ingested_files(ledger, source)}
+            failed = new_files(list_files(spark, conf.path, reading.adapter.files), ingested)
+            _tell_days(ledger, source, failed_days(source, failed, reading.zone))
+        raise
+    _tell_days(ledger, source, [])
+
+
+def _tell_days(ledger: Ledger, source: str, failed: Sequence[Sequence[object]]) -> None:
+    of_others = ledger.read(INGESTED_DAYS).where((F.col("source") != source) & (F.col("n_files_failed") > 0))
+    all_failed = ledger.frame_of(FAILED_DDL, failed).unionByName(of_others.select("source", "day_on", "n_files_failed"))
+    # A row a day: brought here, since a merge would cost more than all else that a small ingest does.
+    days = summarise_ingested_days(ledger.read(INGESTED_FILES), all_failed).collect()
+    if sorted(days) != sorted(ledger.read(INGESTED_DAYS).collect()):
+        ledger.rewrite(ledger.frame_of(INGESTED_DAYS, days).coalesce(1), INGESTED_DAYS)
+
+
 def _ingested_files(ledger: Ledger, source: str) -> list[IngestedFile]:
     # As a number: Spark gives timestamps to Python in the machine's own zone.
     modified_ms = F.unix_millis("modified_at").alias("modified_ms")
@@ -196,7 +232,7 @@ def _write_batch(ledger: Ledger, intake: Intake) -> None:
     judged = judged.persist(StorageLevel.DISK_ONLY)
     try:
         ledger.progress("quarantine")
-        ledger.append(quarantined_rows(judged), QUARANTINE)
+        ledger.append(quarantined_rows(judged, intake.reading.zone), QUARANTINE)
         ledger.progress("events")
         ledger.append(kept_events(judged), EVENTS)
     finally:
@@ -206,7 +242,10 @@ def _write_batch(ledger: Ledger, intake: Intake) -> None:
     refuse_lost_rows(counts)
     ledger.count_in(sum(row["n_rows"] for row in counts))
     ledger.count_quarantined(sum(row["n_quarantined"] for row in counts))
-    by_file = {row["source_file"]: (row["n_rows"], row["n_quarantined"]) for row in counts}
+    by_file = {
+        row["source_file"]: (row["n_rows"], row["n_quarantined"], [day.asDict() for day in row["days"]])
+        for row in counts
+    }
     read_by = intake.reading.read_by
     rows = [
         (batch.source, f.source_file, f.modified_at, f.size_bytes, batch.batch_id, *by_file[f.source_file], read_by)

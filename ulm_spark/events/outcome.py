@@ -9,7 +9,7 @@ from ulm_spark.config.errors import DataQualityError
 from ulm_spark.contracts.bronze import QUARANTINE
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.adapter import SourceAdapter
-from ulm_spark.events.checks import FAILURE, check_rows, mark_duplicates
+from ulm_spark.events.checks import DUPLICATE, FAILURE, check_rows, is_possible_time, mark_duplicates
 from ulm_spark.events.fields import EVENT_FIELDS, LINEAGE_NAMES
 from ulm_spark.events.parse import ROW, parse_rows
 from ulm_spark.events.typed import say_fields, type_fields
@@ -36,28 +36,46 @@ def kept_events(judged: DataFrame) -> DataFrame:
     return kept.select(*EVENT_FIELDS, *(f"{ROW}.{name}" for name in LINEAGE_NAMES)).select(*EVENTS.column_names)
 
 
-def quarantined_rows(judged: DataFrame) -> DataFrame:
-    """The rows that are none, each with its reason. Out: bronze.quarantine."""
+def quarantined_rows(judged: DataFrame, zone: str) -> DataFrame:
+    """The rows that are none, each with its reason, on the day of event_at if it can be one. Out: bronze.quarantine."""
     failed = judged.where(F.col(FAILURE).isNotNull())
     lineage = (f"{ROW}.{name}" for name in LINEAGE_NAMES)
-    return failed.select(*lineage, f"{FAILURE}.reason", f"{FAILURE}.detail", f"{ROW}.line").select(
+    received_on = F.to_date(F.from_utc_timestamp(f"{ROW}.received_at", zone))
+    day_on = F.when(is_possible_time(), F.col("event_on")).otherwise(received_on).alias("day_on")
+    return failed.select(*lineage, day_on, f"{FAILURE}.reason", f"{FAILURE}.detail", f"{ROW}.line").select(
         *QUARANTINE.column_names
     )
 
 
 def count_files(files: DataFrame, raw: DataFrame, quarantine: DataFrame, events: DataFrame, batch_id: str) -> DataFrame:
-    """Per file of a batch n_rows, n_quarantined and n_kept.
+    """Per file of a batch n_rows, n_quarantined and n_kept, and days: the last two by day.
 
     In:   files: a frame of FILES_DDL; bronze.raw_events, bronze.quarantine and silver.events as
           they are after the batch was written.
-    Edge: a file without rows has zeros.
+    Edge: a file without rows has zeros and no day.
     """
-    counted = files.select("source_file")
-    for name, frame in (("n_rows", raw), ("n_quarantined", quarantine), ("n_kept", events)):
-        of_batch = frame.where(F.col("batch_id") == batch_id)
-        counts = of_batch.groupBy("source_file").agg(F.count(F.lit(1)).alias(name))
-        counted = counted.join(counts, on="source_file", how="left").fillna(0, [name])
-    return counted
+    is_of_batch = F.col("batch_id") == batch_id
+    read = raw.where(is_of_batch).groupBy("source_file").agg(F.count(F.lit(1)).alias("n_rows"))
+    no_reason = F.lit(None).cast("string").alias("reason")
+    kept = events.where(is_of_batch).select("source_file", F.col("event_on").alias("day_on"), no_reason)
+    refused = quarantine.where(is_of_batch).select("source_file", "day_on", "reason")
+    by_day = (
+        kept.unionByName(refused)
+        .groupBy("source_file", "day_on")
+        .agg(
+            F.count_if(F.col("reason").isNull()).alias("n_kept"),
+            F.count("reason").alias("n_quarantined"),
+            F.count_if(F.col("reason") == DUPLICATE).alias("n_duplicates"),
+        )
+    )
+    counts = ("n_kept", "n_quarantined")
+    by_file = by_day.groupBy("source_file").agg(
+        *(F.sum(name).alias(name) for name in counts),
+        F.sort_array(F.collect_list(F.struct("day_on", *counts, "n_duplicates"))).alias("days"),
+    )
+    joined = files.select("source_file").join(read, on="source_file", how="left")
+    joined = joined.join(by_file, on="source_file", how="left")
+    return joined.fillna(0, ["n_rows", *counts]).withColumn("days", F.coalesce("days", F.array()))
 
 
 def refuse_lost_rows(counts: Sequence[Row]) -> None:

@@ -122,6 +122,10 @@ class Run:
         """Replaces the slice of the run's day."""
         self._wrote(table, self.lake.replace_slice(frame, self._own(table), f"as_of = DATE'{self.as_of}'"))
 
+    def rewrite(self, frame: DataFrame, table: Table) -> None:
+        """Puts the frame in the place of all that the table holds, in one version; for a table of few rows."""
+        self._wrote(table, self.lake.replace_slice(frame, self._own(table), "true"))
+
     def append(self, frame: DataFrame, table: Table) -> None:
         """Adds rows; the job itself sees to it that a second run does not add them again."""
         self._wrote(table, self.lake.append(frame, self._own(table)))
