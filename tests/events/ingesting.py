@@ -12,7 +12,8 @@ from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import SourceAdapter, load_adapter
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
-from ulm_spark.events.intake import Ledger, Reading, open_intake, take_back_unfinished, take_in
+from ulm_spark.events.intake import Reading, open_intake, take_back_unfinished, take_in
+from ulm_spark.events.ledger import Ledger
 from ulm_spark.lake.literal import frame_of
 
 WRITTEN = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
@@ -89,10 +90,11 @@ def ingest(
     on_bad_file: str = "stop",
     zone: str = "UTC",
     currency: str = "EUR",
+    horizon_days: int = 0,
 ) -> MemoryLedger:
     """What the job does, over tables in memory; raw = kept + quarantined is asserted by take_in."""
     source = load_adapter(adapter) if isinstance(adapter, str) else adapter
-    conf = SourceConf(source.name, str(folder), on_bad_file)  # type: ignore[arg-type]
+    conf = SourceConf(source.name, str(folder), on_bad_file, horizon_days)  # type: ignore[arg-type]
     tables: Ledger = ledger
     with explained_failures(source):
         take_back_unfinished(tables)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from ulm_spark.config.errors import ConfigError, RefusedError
+from ulm_spark.config.require import require
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,21 @@ class SourceConf:
     (searched with all below it) or a pattern, on any Hadoop path; without a scheme it is on this
     machine's disk. on_bad_file: what to do with a file of another shape than its adapter says:
     stop, or quarantine all its rows. A file that can't be read at all always stops the job.
+    duplicate_horizon_days: a row is a duplicate where the lake has its event_id on a day at most so
+    many days from any of the batch's; 0 looks through the whole history. A copy of a row has its
+    day, and a row without event_id has one made of its content, so both are found by any horizon.
+    What it misses is an event_id that comes again with a day further away: that is then a second
+    event with the id, which jobs with such keys refuse. Set it where the source gives no id twice.
     """
 
     adapter: str = "native_json"
     path: str = ".ulm/source"
     on_bad_file: Literal["stop", "quarantine"] = "stop"
+    duplicate_horizon_days: int = 0
 
     def __post_init__(self) -> None:
+        horizon = self.duplicate_horizon_days
+        require(horizon >= 0, "source.duplicate_horizon_days", horizon, "0 or more days")
         for name in ("adapter", "path"):
             if not getattr(self, name):
                 raise ConfigError(f"source.{name}: found nothing; expected a value. Name one in the config.")

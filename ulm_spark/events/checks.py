@@ -90,7 +90,7 @@ def check_rows(typed: DataFrame, adapter: SourceAdapter) -> DataFrame:
 def mark_duplicates(checked: DataFrame, known_ids: DataFrame) -> DataFrame:
     """Gives all rows of one event but the first the reason duplicate.
 
-    In:   check_rows' frame; known_ids: event_id of every event that the lake has.
+    In:   check_rows' frame; known_ids: event_id of every event that the lake has, within the horizon.
     Rule: an event that the lake has stays as it is. Of a batch's rows the first by (received_at,
           source_file, source_line) stays; rows that broke a rule are no event's first.
     """

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -17,50 +16,16 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
-from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import SourceAdapter, adapter_fingerprint
 from ulm_spark.events.batch import Batch, IngestedFile, SourceConf, fingerprint, new_files, outdated_files
+from ulm_spark.events.checks import FAILURE, mark_duplicates
 from ulm_spark.events.days import FAILED_DDL, failed_days, summarise_ingested_days
 from ulm_spark.events.files import list_files, open_rows, peek_shapes
+from ulm_spark.events.horizon import is_near
+from ulm_spark.events.ledger import Ledger
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
 from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
 from ulm_spark.events.shape import refuse_bad_files
-
-
-class Ledger(Protocol):
-    """The lake, as far as an ingest uses it."""
-
-    def read(self, table: Table) -> DataFrame:
-        """The table as it is now."""
-        ...
-
-    def frame_of(self, columns: Table | str, rows: Sequence[Sequence[object]]) -> DataFrame:
-        """Rows at hand in the order of a table's columns, or a DDL string's, as a frame."""
-        ...
-
-    def append(self, frame: DataFrame, table: Table) -> None:
-        """Adds rows."""
-        ...
-
-    def rewrite(self, frame: DataFrame, table: Table) -> None:
-        """Puts the frame in the place of all that the table holds."""
-        ...
-
-    def delete(self, table: Table, condition: str) -> None:
-        """Deletes the rows that meet a SQL condition."""
-        ...
-
-    def count_in(self, n_rows: int) -> None:
-        """Adds to the rows read."""
-        ...
-
-    def count_quarantined(self, n_rows: int) -> None:
-        """Adds to the rows sent to quarantine."""
-        ...
-
-    def progress(self, text: str) -> None:
-        """Says how far the ingest is."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +51,7 @@ class Intake:
     """A batch ready to be read.
 
     outdated: files of it that the lake has as another adapter, zone or currency read them. files: a
-    frame of FILES_DDL. content: the files as they were opened.
+    frame of FILES_DDL. content: the files as they were opened. horizon_days: of duplicates.
     """
 
     reading: Reading
@@ -95,6 +60,7 @@ class Intake:
     n_columns: int
     files: DataFrame
     content: DataFrame
+    horizon_days: int
 
     @property
     def summary(self) -> str:
@@ -138,6 +104,7 @@ def open_intake(spark: SparkSession, conf: SourceConf, reading: Reading, ledger:
         n_columns=max(shape.n_columns for shape in shapes),
         files=ledger.frame_of(FILES_DDL, file_rows(batch, shapes)),
         content=open_rows(spark, adapter, files),
+        horizon_days=conf.duplicate_horizon_days,
     )
 
 
@@ -218,24 +185,38 @@ def _is_of_batch(batch_ids: Iterable[str]) -> str:
 def _judged(ledger: Ledger, intake: Intake) -> DataFrame:
     # Parsed from what was written, not from the files once more: they may be compressed, or change.
     raw = ledger.read(RAW_EVENTS).where(F.col("batch_id") == intake.batch.batch_id)
-    known_ids = ledger.read(EVENTS).select("event_id")
     rows, reading = rejoin_files(raw, intake.files), intake.reading
-    return judge(rows, known_ids, reading.adapter, intake.n_columns, reading.zone, reading.currency)
+    return judge(rows, reading.adapter, intake.n_columns, reading.zone, reading.currency)
+
+
+def _known_ids(ledger: Ledger, judged: DataFrame, horizon_days: int) -> DataFrame:
+    """The events that a batch's rows can be duplicates of."""
+    known = ledger.read(EVENTS)
+    if horizon_days:
+        days = judged.where(F.col(FAILURE).isNull()).select("event_on").distinct().collect()
+        known = known.where(is_near((row["event_on"] for row in days), horizon_days))
+    return known.select("event_id")
 
 
 def _write_batch(ledger: Ledger, intake: Intake) -> None:
     batch = intake.batch
     ledger.progress("raw rows")
     ledger.append(receive(intake.content, intake.files, batch, intake.reading.adapter, intake.n_columns), RAW_EVENTS)
+    # Written to two tables, and where there is a horizon asked for its days, yet parsed once. On disk: a batch can
+    # be as large as the source.
     judged = _judged(ledger, intake)
-    # Written to two tables, parsed once. On disk: a batch can be as large as the source.
-    judged = judged.persist(StorageLevel.DISK_ONLY)
+    if intake.horizon_days:
+        judged = judged.persist(StorageLevel.DISK_ONLY)
+    marked = judged
     try:
+        marked = mark_duplicates(judged, _known_ids(ledger, judged, intake.horizon_days))
+        marked = marked.persist(StorageLevel.DISK_ONLY)
         ledger.progress("quarantine")
-        ledger.append(quarantined_rows(judged, intake.reading.zone), QUARANTINE)
+        ledger.append(quarantined_rows(marked, intake.reading.zone), QUARANTINE)
         ledger.progress("events")
-        ledger.append(kept_events(judged), EVENTS)
+        ledger.append(kept_events(marked), EVENTS)
     finally:
+        marked.unpersist()
         judged.unpersist()
     raw, quarantine, events = (ledger.read(table) for table in (RAW_EVENTS, QUARANTINE, EVENTS))
     counts = count_files(intake.files, raw, quarantine, events, batch.batch_id).collect()

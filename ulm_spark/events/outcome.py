@@ -9,25 +9,21 @@ from ulm_spark.config.errors import DataQualityError
 from ulm_spark.contracts.bronze import QUARANTINE
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.adapter import SourceAdapter
-from ulm_spark.events.checks import DUPLICATE, FAILURE, check_rows, is_possible_time, mark_duplicates
+from ulm_spark.events.checks import DUPLICATE, FAILURE, check_rows, is_possible_time
 from ulm_spark.events.fields import EVENT_FIELDS, LINEAGE_NAMES
 from ulm_spark.events.parse import ROW, parse_rows
 from ulm_spark.events.typed import say_fields, type_fields
 
 
-def judge(
-    rows: DataFrame, known_ids: DataFrame, adapter: SourceAdapter, n_columns: int, zone: str, currency: str
-) -> DataFrame:
-    """Parses, types and checks a batch's rows.
+def judge(rows: DataFrame, adapter: SourceAdapter, n_columns: int, zone: str, currency: str) -> DataFrame:
+    """Parses, types and checks a batch's rows; duplicates are marked later.
 
-    In:   rejoin_files' frame; known_ids: event_id of every event that the lake has; zone and
-          currency: the shop's.
+    In:   rejoin_files' frame; zone and currency: the shop's.
     Out:  _row, the columns of silver.events less the lineage, and _failure (reason and detail of
           the first broken rule, null where the row is an event).
     """
     said = say_fields(parse_rows(rows, adapter, n_columns), adapter)
-    checked = check_rows(type_fields(said, adapter, zone, currency), adapter)
-    return mark_duplicates(checked, known_ids)
+    return check_rows(type_fields(said, adapter, zone, currency), adapter)
 
 
 def kept_events(judged: DataFrame) -> DataFrame:

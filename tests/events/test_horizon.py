@@ -1,0 +1,47 @@
+"""How far back a duplicate is looked for."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from tests.events.ingesting import MemoryLedger, ingest
+from ulm_spark.config.errors import ConfigError
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.events.batch import SourceConf
+from ulm_spark.events.horizon import near_days
+
+_DAYS = st.lists(st.dates(date(2024, 1, 1), date(2024, 6, 1)), max_size=12)
+
+
+@given(_DAYS, st.integers(0, 20), st.integers(1, 4))
+def test_every_day_within_the_horizon_is_in_one_range(days: list[date], horizon_days: int, most: int) -> None:
+    near = {day + timedelta(days=shift) for day in days for shift in range(-horizon_days, horizon_days + 1)}
+    ranges = near_days(days, horizon_days, most)
+    covered = [start + timedelta(days=n) for start, end in ranges for n in range((end - start).days + 1)]
+    assert len(ranges) <= most
+    assert len(set(covered)) == len(covered)
+    assert set(covered) >= near
+    assert set(covered) == near or len(ranges) == most
+
+
+def test_a_horizon_finds_copies_and_ids_that_come_again_within_it(spark: SparkSession, tmp_path: Path) -> None:
+    row = '{"event_id":"%s","event_at":"%s","event_type":"search","received_at":"2024-07-02"}\n'
+    (tmp_path / "a.json").write_text(row % ("e1", "2024-05-01") + row % ("e2", "2024-05-01"))
+    ledger = ingest(MemoryLedger(spark), tmp_path, "native_json", horizon_days=7)
+    again = [("e1", "2024-05-01"), ("e2", "2024-05-08"), ("e3", "2024-05-08")]
+    (tmp_path / "b.json").write_text("".join(row % (name, day) for name, day in again))
+    ingest(ledger, tmp_path, "native_json", horizon_days=7)
+    assert ledger.column(EVENTS, "event_id") == ["e1", "e2", "e3"]
+    (tmp_path / "c.json").write_text(row % ("e2", "2024-05-09") + row % ("e3", "2024-05-16"))
+    ingest(ledger, tmp_path, "native_json", horizon_days=7)
+    assert ledger.reasons() == ["duplicate"] * 3
+    assert ledger.column(EVENTS, "event_id") == ["e1", "e2", "e3", "e2"]  # 05-01 is 8 days before c's first day
+
+
+def test_a_horizon_below_zero_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"source\.duplicate_horizon_days: found -1; expected 0 or more days"):
+        SourceConf(duplicate_horizon_days=-1)
