@@ -1,7 +1,7 @@
 """How much of what the synthetic shop planted the jobs find again, beside the best that is possible.
 
-Simulates the demo's shop, runs every job, and holds sessions, churn, segments and next items
-against the truth tables. The bests: for churn, forecasts that know the planted laws, with growing
+Simulates the demo's shop, runs every job, and holds sessions, anomalies, churn, segments and next
+items against the truth tables. The bests: for churn, forecasts that know the planted laws, with growing
 knowledge of the shopper; for the next item, the planted process itself; for segments, persona as a
 supervised forest reads it from the same features, cross-validated.
 """
@@ -26,6 +26,7 @@ from jobs import simulate_shop
 from ulm_spark.config.clock import end_of
 from ulm_spark.config.load import load
 from ulm_spark.contracts.tables import BY_NAME
+from ulm_spark.events.anomalies import ARRIVED_LATE, BOT_AGENT, USER_RULES
 from ulm_spark.lake.session import open_session
 from ulm_spark.lake.store import Lake
 from ulm_spark.pipeline.runner import RunSections
@@ -127,6 +128,41 @@ def measure_next_item(truth: Truth) -> dict[str, float]:
     return {f"next_item_{name}": float(users[name].mean()) for name in columns} | {"next_item_users": float(len(users))}
 
 
+def precision_and_recall(found: DataFrame, planted: DataFrame, key: str) -> tuple[float, float]:
+    """Share of what was found that was planted, and of what was planted that was found; 0 where there is nothing."""
+    n_found, n_planted = found.count(), planted.count()
+    n_both = found.join(planted, on=key, how="left_semi").count()
+    return n_both / max(n_found, 1), n_both / max(n_planted, 1)
+
+
+def measure_anomalies(truth: Truth) -> dict[str, float]:
+    """Precision and recall: bots by every rule and by their pace alone, and late lines by the clock."""
+    anomalies = truth.read("silver.event_anomalies").where(F.col("event_on") <= F.lit(truth.as_of))
+    events = truth.read("silver.events").where(F.col("event_on") <= F.lit(truth.as_of))
+    bots = truth.read("truth.users").where("persona = 'bot'").select("user_id")
+    bots = bots.join(events, on="user_id", how="left_semi")
+    delayed = truth.read("truth.anomalies").where("kind IN ('late', 'out_of_order')").select("event_id")
+    delayed = delayed.join(events, on="event_id", how="left_semi")
+    pace = [rule for rule in USER_RULES if rule != BOT_AGENT]
+    scored = {
+        "bots": (anomalies.where(F.col("rule").isin(*USER_RULES)), bots, "user_id"),
+        "bots_by_pace": (anomalies.where(F.col("rule").isin(pace)), bots, "user_id"),
+        "late": (anomalies.where(F.col("rule") == ARRIVED_LATE), delayed, "event_id"),
+    }
+    figures = {"bots_users": float(bots.count()), "late_events": float(delayed.count())}
+    for name, (flagged, planted, key) in scored.items():
+        found = flagged.where(F.col(key).isNotNull()).select(key).distinct()
+        figures[f"{name}_precision"], figures[f"{name}_recall"] = precision_and_recall(found, planted, key)
+    return figures
+
+
+def anomaly_rows(figures: dict[str, float]) -> Rows:
+    """Precision and recall of what was flagged; the best is 1."""
+    names = {"bots": "bots, all rules", "bots_by_pace": "bots, by their pace alone", "late": "late lines"}
+    pairs = {words: (figures[f"{name}_precision"], figures[f"{name}_recall"]) for name, words in names.items()}
+    return [(f"{words}: precision; recall", f"{p:.4f}; {r:.4f}", "1; 1") for words, (p, r) in pairs.items()]
+
+
 def measure(quick: bool) -> Result:
     """One simulated shop, all jobs, and what they found of it."""
     with tempfile.TemporaryDirectory(prefix="ulm-benchmark-") as name:
@@ -140,7 +176,7 @@ def measure(quick: bool) -> Result:
         progress("holding the tables against the truth")
         truth = Truth(open_session("known_truth", load(CONFIG, RunSections).spark), options)
         figures: dict[str, float] = {}
-        for part in (measure_sessions, measure_churn, measure_segments, measure_next_item):
+        for part in (measure_sessions, measure_anomalies, measure_churn, measure_segments, measure_next_item):
             progress(part.__name__)
             figures |= part(truth)
     rows: Rows = [
@@ -160,6 +196,7 @@ def measure(quick: bool) -> Result:
             f"{figures['next_item_ndcg_oracle']:.4f} planted",
         ),
         ("", f"{figures['next_item_ndcg_popularity']:.4f} popularity", ""),
+        *anomaly_rows(figures),
     ]
     rounded = {key: round(value, 4) for key, value in figures.items()}
     return Result("known_truth", ("planted", "found", "best possible"), tuple(rows), rounded)

@@ -18,6 +18,8 @@ SECTIONS = (
     "shop",
     "spark",
     "source",
+    "anomalies",
+    "quality",
     "simulation",
     "sessions",
     "sequences",

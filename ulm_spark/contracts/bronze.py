@@ -113,4 +113,5 @@ INGESTED_DAYS = Table(
         ),
     ),
     writer="ingest_events",
+    readers=("flag_anomalies", "check_quality"),
 )

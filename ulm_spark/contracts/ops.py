@@ -40,6 +40,41 @@ RUNS = Table(
     readers=("build_report",),
 )
 
+JUDGED_DAYS = Table(
+    name="ops.judged_days",
+    grain="One row per local day whose events were judged; written after silver.event_anomalies has the day.",
+    key=("day_on",),
+    columns=(
+        Column("day_on", "DATE", "Local day in the shop's zone"),
+        Column(
+            "fingerprint",
+            "STRING",
+            "What it was judged by: a hash of section anomalies and of the day's fingerprints in ops.ingested_days; where it differs, the day is judged again",
+        ),
+    ),
+    writer="flag_anomalies",
+)
+
+QUALITY_CHECKS = Table(
+    name="ops.quality_checks",
+    grain="One row per source with an event by the day, and check of the local day as_of.",
+    key=("as_of", "source", "check_name"),
+    columns=(
+        AS_OF,
+        Column("source", "STRING", "Name of the adapter in conf/sources"),
+        Column("check_name", "STRING", "What was checked, such as null_share.user_id or min_volume_ratio"),
+        Column("value", "DOUBLE", "What was measured; null where there was nothing to measure", nullable=True),
+        Column(
+            "threshold", "DOUBLE", "The least value that passes where check_name begins with min_, else the largest"
+        ),
+        Column("has_passed", "BOOLEAN", "True where value is within the threshold, or null"),
+        Column("severity", "STRING", "stop where a failure ends the job, else warn"),
+        Column("n_rows", "BIGINT", "The source's rows of the day, by ops.ingested_days", unit="rows"),
+    ),
+    partition_by=("as_of",),
+    writer="check_quality",
+)
+
 
 def _model_table(
     name: str, meaning: str, writer: str, readers: tuple[str, ...], looking_back: tuple[str, ...] = ()

@@ -85,7 +85,32 @@ EVENTS = Table(
         "train_als",
         "recommend_items",
         "recommend_next_items",
+        "flag_anomalies",
+        "check_quality",
     ),
+)
+
+EVENT_ANOMALIES = Table(
+    name="silver.event_anomalies",
+    grain="One row per event and rule that it breaks; the event stays in silver.events. Known as of a day when event_on is no later.",
+    key=("event_id", "rule"),
+    columns=(
+        Column("event_id", "STRING", "The event"),
+        Column("event_on", "DATE", "Its local day in the shop's zone"),
+        Column("user_id", "STRING", "Its user; null for a guest", nullable=True),
+        Column(
+            "rule",
+            "STRING",
+            "Of the event: arrived_late, clock_ahead. Of its user: impossible_rate, too_many_looks, regular_gaps, bot_agent",
+        ),
+        Column(
+            "score", "DOUBLE", "What was measured, as detail says; null where the rule measures nothing", nullable=True
+        ),
+        Column("threshold", "DOUBLE", "What score was held against", nullable=True),
+        Column("detail", "STRING", "What was measured and expected, in words; never values of the event"),
+    ),
+    cluster_by=("event_on",),
+    writer="flag_anomalies",
 )
 
 PRODUCTS = Table(
@@ -112,7 +137,7 @@ PRODUCTS = Table(
         Column("last_seen_at", "TIMESTAMP", "Last event or listing of the product", unit="UTC"),
     ),
     writer="build_products",
-    readers=("evaluate_models",),
+    readers=("check_quality", "evaluate_models"),
 )
 
 SESSIONS = Table(

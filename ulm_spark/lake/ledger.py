@@ -126,6 +126,11 @@ class Run:
         """Puts the frame in the place of all that the table holds, in one version; for a table of few rows."""
         self._wrote(table, self.lake.replace_slice(frame, self._own(table), "true"))
 
+    def replace_days(self, frame: DataFrame, table: Table, column: str, days: Sequence[date]) -> None:
+        """Replaces the rows of these days by the frame, which has rows of no other day."""
+        literals = ", ".join(f"DATE'{day}'" for day in days)
+        self._wrote(table, self.lake.replace_slice(frame, self._own(table), f"{column} IN ({literals})"))
+
     def append(self, frame: DataFrame, table: Table) -> None:
         """Adds rows; the job itself sees to it that a second run does not add them again."""
         self._wrote(table, self.lake.append(frame, self._own(table)))
