@@ -28,6 +28,7 @@ class MemoryLedger:
         self.n_in = 0
         self.n_quarantined = 0
         self.said: list[str] = []
+        self.noted: list[str] = []
 
     def read(self, table: Table) -> DataFrame:
         # One partition: a row a task would cost more than the test.
@@ -52,6 +53,9 @@ class MemoryLedger:
 
     def count_quarantined(self, n_rows: int) -> None:
         self.n_quarantined += n_rows
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
 
     def progress(self, text: str) -> None:
         self.said.append(text)

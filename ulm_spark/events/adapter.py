@@ -41,7 +41,9 @@ class SourceAdapter:
     name: value of the column ``source``. about: what it is, and each choice made in the mapping.
     format: one record a line in csv and json. files: name patterns looked for in a folder.
     columns: the file's columns; a mapping gives Spark SQL types, a list means all text.
-    optional: those of them that a file may lack; they are null then. fields: SQL by field of
+    optional: those of them that a file may lack; they are null then. evolves: columns that files may
+    newly bring: what a row says in one is kept as text in attributes under its name, and tells no
+    two rows apart (a column that does belongs in columns). fields: SQL by field of
     silver.events. zone: IANA zone of times that carry none. time_unit: how text in event_at and
     received_at is read; text means ISO date and time. needs_user: true where a row without
     user_id is quarantined. rules: checked after the built-in ones.
@@ -55,6 +57,7 @@ class SourceAdapter:
     fields: dict[str, str]
     about: str = field(default="", compare=False, repr=False)
     optional: tuple[str, ...] = ()
+    evolves: tuple[str, ...] = ()
     zone: str = "UTC"
     time_unit: Literal["text", "epoch_s", "epoch_ms"] = "text"
     needs_user: bool = False
@@ -77,6 +80,7 @@ class SourceAdapter:
                 f"{', '.join(REQUIRED_FIELDS)}. Add it."
             )
         self._refuse([n for n in self.optional if n not in self.columns], "optional", "names that columns has too")
+        self._refuse([n for n in self.evolves if n in self.columns], "evolves", "names that columns has not")
         reasons = [rule.reason for rule in self.rules]
         self._refuse([r for r in reasons if reasons.count(r) > 1], "rules", "each reason once")
         for name in ("name", "files", "columns"):
@@ -95,6 +99,11 @@ class SourceAdapter:
             raise ConfigError(
                 f"{self.path}: {where}: found {', '.join(unknown)}; expected {expected}. Correct the name."
             )
+
+    @property
+    def all_columns(self) -> dict[str, str]:
+        """The columns that are read where a file has them, with their types: evolves' last."""
+        return {**self.columns, **dict.fromkeys(self.evolves, "STRING")}
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -133,7 +142,7 @@ def _refuse_shapes(content: dict[object, object], path: Path) -> None:
     """Errors: ConfigError for a list that is none, or fields that name nothing."""
     if not all(isinstance(name, str) for name in content):
         raise ConfigError(f"{path}: found a key that is no text; expected names of an adapter's fields. Correct it.")
-    for name in ("files", "optional", "rules"):
+    for name in ("files", "optional", "evolves", "rules"):
         if name in content and not isinstance(content[name], list):
             raise ConfigError(f"{path}: {name}: found {content[name]}; expected a list, such as [a, b]. Correct it.")
     if not isinstance(content.get("fields") or {}, dict):

@@ -96,8 +96,10 @@ def outdated_files(
 def new_files(found: Iterable[InputFile], ingested: Collection[tuple[object, ...]]) -> list[InputFile]:
     """The files that the lake does not have yet, by name.
 
-    ingested: the identities of the files that it has. A file that changed is a new one; its old
-    rows turn out as duplicates.
+    ingested: the identities of the files that it has. A file that changed is a new one, and is read as
+    a whole: nobody knows that its old lines are as they were. Those that are turn out as duplicates,
+    so each event is kept once, and each content of a file is read once; dt=2025-01-01/a.csv and
+    dt=2025-01-02/a.csv are two files.
     """
     return sorted((file for file in found if file.identity not in ingested), key=lambda file: file.source_file)
 

@@ -21,7 +21,7 @@ from ulm_spark.config.errors import SourceError
 from ulm_spark.config.require import local_path
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.batch import InputFile
-from ulm_spark.events.shape import FileShape, shape_of_columns, shape_of_csv, shape_without_header
+from ulm_spark.events.shape import FileShape, shape_of_columns, shape_of_csv, shape_of_json, shape_without_header
 
 _GLOB_LETTER = re.compile(r"[\[\]{}*?\\]")
 _PEEKED_BYTES = 1 << 16  # a longer header line is taken for a file of another kind
@@ -59,12 +59,14 @@ def peek_shapes(spark: SparkSession, adapter: SourceAdapter, files: Sequence[Inp
     """How each file begins, in the order of files. Errors: SourceError for a file that can't be opened."""
 
     def shape(file: InputFile) -> FileShape:
-        if adapter.format == "json" or file.size_bytes == 0:
+        if file.size_bytes == 0:
             return shape_without_header(adapter)
         try:
+            if adapter.format == "json":
+                return shape_of_json(adapter, _first_lines(spark, file, adapter.encoding))
             if adapter.format == "parquet":
                 return shape_of_columns(adapter, _parquet_columns(spark, file))
-            return shape_of_csv(adapter, _first_line(spark, file, adapter.encoding))
+            return shape_of_csv(adapter, _first_lines(spark, file, adapter.encoding)[0])
         except Py4JJavaError as error:
             raise unreadable(file.source_file, error.java_exception.getClass().getSimpleName()) from error
 
@@ -163,7 +165,8 @@ def _input_file(spark: SparkSession, status: JavaObject, base: str) -> InputFile
     )
 
 
-def _first_line(spark: SparkSession, file: InputFile, encoding: str) -> str:
+def _first_lines(spark: SparkSession, file: InputFile, encoding: str) -> list[str]:
+    """At least one line; the last may be cut."""
     jvm, conf = _jvm(spark), _hadoop_conf(spark)
     path = jvm.org.apache.hadoop.fs.Path(file.path)
     codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
@@ -173,8 +176,8 @@ def _first_line(spark: SparkSession, file: InputFile, encoding: str) -> str:
         content = bytes(plain.readNBytes(_PEEKED_BYTES))
     finally:
         stream.close()
-    line = content.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0]
-    return line.decode(encoding, errors="replace").rstrip("\r")
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [line.decode(encoding, errors="replace").rstrip("\r") for line in lines]
 
 
 def _parquet_columns(spark: SparkSession, file: InputFile) -> list[str]:

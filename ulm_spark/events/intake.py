@@ -25,7 +25,7 @@ from ulm_spark.events.horizon import is_near
 from ulm_spark.events.ledger import Ledger
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
 from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
-from ulm_spark.events.shape import refuse_bad_files
+from ulm_spark.events.shape import describe_left_out, refuse_bad_files
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,9 @@ def open_intake(spark: SparkSession, conf: SourceConf, reading: Reading, ledger:
     shapes = peek_shapes(spark, adapter, files)
     if conf.on_bad_file == "stop":
         refuse_bad_files(adapter, files, shapes)
+    left_out = describe_left_out(adapter, shapes)
+    if left_out:
+        ledger.note(left_out)
     batch = Batch(adapter.name, tuple(files))
     return Intake(
         reading=reading,

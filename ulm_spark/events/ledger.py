@@ -39,6 +39,10 @@ class Ledger(Protocol):
         """Adds to the rows sent to quarantine."""
         ...
 
+    def note(self, text: str) -> None:
+        """Says, and records with the run, what it leaves out."""
+        ...
+
     def progress(self, text: str) -> None:
         """Says how far the ingest is."""
         ...

@@ -21,7 +21,7 @@ def parse_rows(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
     In:   rows with the struct ``_row``: line and, for csv, n_columns and positions of its file.
           n_columns: the most columns that a file of the batch has.
     Out:  _row, _is_parsed (true where the row is one whole record), _content (the adapter's
-          columns as one text, equal for equal rows), then the adapter's columns.
+          columns as one text, equal for equal rows), then the adapter's columns and those of evolves.
     Edge: all columns of a row that is no whole record are null.
     """
     if adapter.format == "csv":
@@ -44,22 +44,27 @@ def _parse_csv(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
     fields = [
         # get() is null outside the array, so the place -1 of a column that the file lacks is null too.
         F.get("_t", F.get(F.col(f"{ROW}.positions"), F.lit(i))).cast(sql_type).alias(name)
-        for i, (name, sql_type) in enumerate(adapter.columns.items())
+        for i, (name, sql_type) in enumerate(adapter.all_columns.items())
     ]
     # Made of the array and not of the columns: Spark's optimizer keeps a variant of an expression for
     # each renamed column in it, two to the power of their number.
-    content = F.to_json(F.transform(F.col(f"{ROW}.positions"), lambda place: F.get(F.col("_t"), place)))
+    own_places = F.slice(f"{ROW}.positions", 1, len(adapter.columns))
+    content = F.to_json(F.transform(own_places, lambda place: F.get(F.col("_t"), place)))
     return whole.select(ROW, IS_PARSED, content.alias(CONTENT), *fields)
 
 
 def _parse_json(rows: DataFrame, adapter: SourceAdapter) -> DataFrame:
     # In an array that an empty record ends, so that text behind the record, be it a second one or a
     # bracket that closes the array early, is an error and not dropped.
-    columns = ", ".join(f"`{name}`: {sql_type}" for name, sql_type in adapter.columns.items())
+    columns = ", ".join(f"`{name}`: {sql_type}" for name, sql_type in adapter.all_columns.items())
     in_brackets = F.concat(F.lit("["), F.col(f"{ROW}.line"), F.lit(",{}]"))
     records = F.from_json(in_brackets, f"ARRAY<STRUCT<{columns}>>")
     parsed = rows.select(ROW, records.alias("_records"))
     record = F.get("_records", F.lit(0))
     is_parsed = F.coalesce((F.size("_records") == 2) & record.isNotNull(), F.lit(False))
     whole = parsed.select(ROW, is_parsed.alias(IS_PARSED), F.when(is_parsed, record).alias("_record"))
-    return whole.select(ROW, IS_PARSED, F.to_json("_record").alias(CONTENT), "_record.*")
+    own = (
+        F.col("_record").dropFields(*(f"`{name}`" for name in adapter.evolves)) if adapter.evolves else F.col("_record")
+    )
+    content = F.to_json(own)
+    return whole.select(ROW, IS_PARSED, content.alias(CONTENT), "_record.*")

@@ -1,20 +1,25 @@
 """Does a file have the columns that its adapter promises?"""
 
 import csv
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ulm_spark.config.errors import SourceError
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.batch import InputFile
 
+_MOST_TOLD = 20
+
 
 @dataclass(frozen=True)
 class FileShape:
-    """How to read one file. positions: place of each of the adapter's columns in its lines, -1 where it has none.
+    """How to read one file. positions: place of each of the adapter's all_columns in its lines, -1 where it has none.
 
     n_columns: columns of each line. n_header_lines: lines at the top that are no rows.
-    problem: why its rows can't be read, None where they can. found: the header's names, for an error.
+    problem: why its rows can't be read, None where they can. found: the names that the file has, of JSON
+    those of its first lines.
     """
 
     n_columns: int
@@ -27,7 +32,19 @@ class FileShape:
 def shape_without_header(adapter: SourceAdapter) -> FileShape:
     """The shape of a file that must be as the adapter says, since it names no columns itself."""
     n_columns = len(adapter.columns)
-    return FileShape(n_columns, tuple(range(n_columns)))
+    return FileShape(n_columns, (*range(n_columns), *(-1 for _ in adapter.evolves)))
+
+
+def shape_of_json(adapter: SourceAdapter, lines: Iterable[str]) -> FileShape:
+    """The shape of a file of JSON that begins with these lines: any keys will do, and those found are told."""
+    keys: dict[str, None] = {}
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # it will be told in quarantine
+        keys |= dict.fromkeys(record) if isinstance(record, dict) else {}
+    return replace(shape_without_header(adapter), found=tuple(keys))
 
 
 def shape_of_csv(adapter: SourceAdapter, first_line: str) -> FileShape:
@@ -50,14 +67,28 @@ def shape_of_csv(adapter: SourceAdapter, first_line: str) -> FileShape:
 
 def shape_of_columns(adapter: SourceAdapter, found: Sequence[str]) -> FileShape:
     """The shape that a list of column names gives: any order, more columns than expected allowed."""
-    positions = tuple(found.index(name) if name in found else -1 for name in adapter.columns)
+    positions = tuple(found.index(name) if name in found else -1 for name in adapter.all_columns)
     missing = [name for name in adapter.required_columns if name not in found]
-    doubled = [name for name in adapter.columns if found.count(name) > 1]
+    doubled = [name for name in adapter.all_columns if found.count(name) > 1]
     problem = None
     if missing or doubled:
         what = f"missing {', '.join(missing)}" if missing else f"more than one {', '.join(doubled)}"
         problem = f"{what}; expected columns {', '.join(adapter.required_columns)}"
     return FileShape(len(found), positions, problem=problem, found=tuple(found))
+
+
+def describe_left_out(adapter: SourceAdapter, shapes: Sequence[FileShape]) -> str | None:
+    """Columns of the files that the adapter does not name, in words; None where there is none."""
+    known = adapter.all_columns
+    names = [name for shape in shapes if not shape.problem for name in set(shape.found) - set(known) if name]
+    if not names:
+        return None
+    told = [f"{name} ({n} files)" if n > 1 else name for name, n in sorted(Counter(names).items())]
+    more = f" and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    return (
+        f"columns that adapter {adapter.name} does not name, kept in the lines of bronze.raw_events alone: "
+        f"{', '.join(told[:_MOST_TOLD])}{more}. Add them to its evolves or columns to keep them in silver.events."
+    )
 
 
 def refuse_bad_files(adapter: SourceAdapter, files: Sequence[InputFile], shapes: Sequence[FileShape]) -> None:

@@ -37,7 +37,8 @@ def say_fields(parsed: DataFrame, adapter: SourceAdapter) -> DataFrame:
     """
     expressions = {f"fields.{name}": sql for name, sql in adapter.fields.items() if name != "received_at"}
     conditions = {f"rules.{rule.reason}.when": rule.when for rule in adapter.rules}
-    evaluated = _evaluate(parsed, adapter, {**expressions, **conditions})
+    evolved = {f"evolves.{name}": f"`{name}`" for name in adapter.evolves}
+    evaluated = _evaluate(parsed, adapter, {**expressions, **conditions, **evolved})
     failures = [
         F.when(
             F.col(f"`rules.{r.reason}.when`"),
@@ -48,6 +49,7 @@ def say_fields(parsed: DataFrame, adapter: SourceAdapter) -> DataFrame:
     own_failure = F.coalesce(*failures, F.lit(None).cast(FAILURE_TYPE))
     texts = {name: text_of(evaluated, adapter, name) for name in FIELDS if name != "received_at"}
     content_id = F.substring(F.sha2(F.concat(F.lit(f"{adapter.name}\n"), F.col(CONTENT)), 256), 1, 32)
+    texts["attributes"] = _with_evolved(texts["attributes"], adapter)
     texts["event_id"] = F.coalesce(texts["event_id"], content_id)
     return evaluated.select(
         ROW, IS_PARSED, own_failure.alias(OWN_FAILURE), *(text.alias(name) for name, text in texts.items())
@@ -119,6 +121,18 @@ def text_of(evaluated: DataFrame, adapter: SourceAdapter, name: str) -> Column:
     return F.when(trimmed != "", trimmed)
 
 
+def _with_evolved(attributes: Column, adapter: SourceAdapter) -> Column:
+    """The attributes with what the row says in the columns of evolves; what the adapter maps itself stands."""
+    if not adapter.evolves:
+        return attributes
+    own = F.coalesce(attributes, F.create_map().cast(_MAP))
+    values = F.array(*(F.trim(F.col(f"`evolves.{name}`"), F.lit(_BLANKS)) for name in adapter.evolves))
+    said = F.map_from_arrays(F.array(*map(F.lit, adapter.evolves)), values)
+    new = F.map_filter(said, lambda name, value: (value != "") & ~F.map_contains_key(own, name))
+    both = F.map_concat(own, new)
+    return F.when(F.size(both) > 0, both)
+
+
 def _whole(text: Column) -> Column:
     """A whole number, also where it is written 6.0; null for 6.5."""
     number = text.try_cast("DECIMAL(18,6)")
@@ -138,6 +152,6 @@ def _evaluate(parsed: DataFrame, adapter: SourceAdapter, expressions: Mapping[st
                 what = next((line for line in str(error).splitlines() if line.strip()), "")
                 raise ConfigError(
                     f"{adapter.path}: {label}: found an expression that Spark refuses; expected Spark SQL over "
-                    f"{', '.join(adapter.columns)}. {what}"
+                    f"{', '.join(adapter.all_columns)}. {what}"
                 ) from error
         raise
