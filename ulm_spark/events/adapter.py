@@ -45,7 +45,10 @@ class SourceAdapter:
     newly bring: what a row says in one is kept as text in attributes under its name, and tells no
     two rows apart (a column that does belongs in columns). fields: SQL by field of
     silver.events. zone: IANA zone of times that carry none. time_unit: how text in event_at and
-    received_at is read; text means ISO date and time. needs_user: true where a row without
+    received_at is read; text means ISO date and time. price_unit: minor where prices are in cents, or
+    whatever the smallest coin of their currency is. currency_aliases: ISO 4217 codes by what the source
+    writes for them, beside signs that mean one currency everywhere; no amount is converted into another
+    currency. needs_user: true where a row without
     user_id is quarantined. rules: checked after the built-in ones.
     delimiter, quote, escape, header, encoding: of csv alone (encoding of json too).
     """
@@ -60,6 +63,8 @@ class SourceAdapter:
     evolves: tuple[str, ...] = ()
     zone: str = "UTC"
     time_unit: Literal["text", "epoch_s", "epoch_ms"] = "text"
+    price_unit: Literal["major", "minor"] = "major"
+    currency_aliases: dict[str, str] = field(default_factory=dict)
     needs_user: bool = False
     rules: tuple[Rule, ...] = ()
     delimiter: str = ","
@@ -81,6 +86,8 @@ class SourceAdapter:
             )
         self._refuse([n for n in self.optional if n not in self.columns], "optional", "names that columns has too")
         self._refuse([n for n in self.evolves if n in self.columns], "evolves", "names that columns has not")
+        no_codes = [code for code in self.currency_aliases.values() if not (len(code) == 3 and code.isupper())]
+        self._refuse(no_codes, "currency_aliases", "codes by ISO 4217, such as USD")
         reasons = [rule.reason for rule in self.rules]
         self._refuse([r for r in reasons if reasons.count(r) > 1], "rules", "each reason once")
         for name in ("name", "files", "columns"):

@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, TimestampType
 
 from ulm_spark.config.errors import ConfigError
-from ulm_spark.contracts.silver import MONEY
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.fields import EVENT_FIELDS, FIELDS, FLAG_FIELDS, MAP_FIELDS, MONEY_FIELDS, WHOLE_FIELDS
+from ulm_spark.events.money import amount_of, currency_code
 from ulm_spark.events.parse import CONTENT, IS_PARSED, ROW
 
 SAID = "_said"
@@ -76,11 +76,14 @@ def type_fields(said: DataFrame, adapter: SourceAdapter, zone: str, currency: st
         name: F.coalesce(F.col(name).try_cast("boolean"), F.lit(True)) & F.col("product_id").isNotNull()
         for name in FLAG_FIELDS
     }
+    own_currency = currency_code(F.col("currency"), adapter.currency_aliases)
+    code = F.coalesce(own_currency, F.when(has_price, F.lit(currency)))
+    is_minor = adapter.price_unit == "minor"
     typed: dict[str, Column] = {
         "event_at": instant_of(F.col("event_at"), adapter.zone, adapter.time_unit),
         "event_type": F.lower("event_type"),
-        "currency": F.upper(F.coalesce(F.col("currency"), F.when(has_price, F.lit(currency)))),
-        **{name: F.col(name).try_cast(MONEY) for name in MONEY_FIELDS},
+        "currency": code,
+        **{name: amount_of(F.col(name), code, is_minor) for name in MONEY_FIELDS},
         **{name: _whole(F.col(name)) for name in WHOLE_FIELDS},
         **flags,
     }
