@@ -21,6 +21,7 @@ SECTIONS = (
     "anomalies",
     "quality",
     "simulation",
+    "identity",
     "sessions",
     "sequences",
     "segments",

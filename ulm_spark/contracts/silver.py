@@ -30,9 +30,11 @@ EVENTS = Table(
         Column(
             "user_id",
             "STRING",
-            "The shopper; null where the source does not know (a guest's order, a listing)",
+            "The shopper's log-in, as the source said it; null where it does not know (a guest's order, a listing)",
             nullable=True,
         ),
+        Column("device_id", "STRING", "The device, as the source named it", nullable=True),
+        Column("cookie_id", "STRING", "The browser's cookie, as the source named it", nullable=True),
         Column("product_id", "STRING", "The product, null for a search", nullable=True),
         Column(
             "is_item",
@@ -74,6 +76,7 @@ EVENTS = Table(
     properties=CHANGES_ARE_KEPT,
     writer="ingest_events",
     readers=(
+        "resolve_identities",
         "build_products",
         "sessionize",
         "build_orders",

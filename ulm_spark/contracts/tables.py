@@ -1,6 +1,6 @@
 """Every table of the lake, in data-flow order: the one list that jobs, docs, tests and the graph read."""
 
-from ulm_spark.contracts import bronze, gold, ops, silver, truth
+from ulm_spark.contracts import bronze, gold, identity, ops, silver, truth
 from ulm_spark.contracts.table import Table
 
 TABLES: tuple[Table, ...] = (
@@ -12,6 +12,9 @@ TABLES: tuple[Table, ...] = (
     silver.EVENTS,
     silver.EVENT_ANOMALIES,
     ops.JUDGED_DAYS,
+    identity.IDENTITY_LINKS,
+    identity.IDENTITIES,
+    identity.IDENTITY_CHANGES,
     silver.PRODUCTS,
     ops.QUALITY_CHECKS,
     silver.SESSIONS,

@@ -1,0 +1,81 @@
+"""Events to persons: the links of the lake on one side, stars over them on the other."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ulm_spark.config.clock import end_of
+from ulm_spark.contracts.identity import IDENTITIES, IDENTITY_CHANGES, IDENTITY_LINKS
+from ulm_spark.contracts.ops import RUNS
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.events.identity import IdentityRules, are_identified, date_links, guard_links, observe_links
+from ulm_spark.events.identity_history import list_affected, list_changes, list_touched, restate_identities
+from ulm_spark.events.identity_stars import list_edges, measure_edges, name_persons, pull_stars
+from ulm_spark.lake.ledger import Run
+
+Keep = Callable[[DataFrame], DataFrame]
+
+
+def resolve_day(ledger: Run, rules: IdentityRules, zone: str) -> None:
+    """Brings links, identities and the day's changes up to what is known at the end of the run's day.
+
+    Rule: links go first, each with the day of its state, so that a run that was killed after them is
+          found by the next one: what has changed is what no run that ended has seen.
+    """
+    events = ledger.read(EVENTS).where(F.col("event_at") < F.lit(end_of(ledger.as_of, zone)))
+    is_empty = ledger.lake.is_empty(IDENTITY_LINKS)
+    if is_empty and are_identified(events).select("event_id").first() is None:
+        return ledger.progress("no event names a cookie or a device")
+    done, known_to = (None, None) if is_empty else days_known(ledger)
+    if known_to is not None and known_to > ledger.as_of:
+        return ledger.note(
+            f"found identities known as of {known_to} already; expected a day not before it, so they were left. "
+            f"What was known as of {ledger.as_of} is in silver.identities still, by known_from and known_until."
+        )
+    found = guard_links(observe_links(events), rules)
+    ledger.restate(date_links(found, ledger.read(IDENTITY_LINKS), ledger.as_of), IDENTITY_LINKS)
+    _resolve_touched(ledger, None if done is None else min(done, ledger.as_of - timedelta(days=1)))
+
+
+def days_known(ledger: Run) -> tuple[date | None, date | None]:
+    """The latest day that a run of the job ended for, and the latest day of which the lake knows identities."""
+    is_done = (F.col("job") == ledger.job) & (F.col("status") == "done")
+    runs = ledger.read(RUNS).where(is_done).select("as_of", F.col("as_of").alias("known_to"))
+    stretches = ledger.read(IDENTITIES).select(F.lit(None).cast("date"), F.greatest("known_from", "known_until"))
+    done, known_to = runs.union(stretches).agg(F.max("as_of"), F.max("known_to")).collect()[0]
+    return done, known_to
+
+
+def _resolve_touched(ledger: Run, after: date | None) -> None:
+    """Finds the persons of all identifiers that links changed after a day touch, and restates their history."""
+    links, identities = ledger.read(IDENTITY_LINKS), ledger.read(IDENTITIES)
+    touched = list_touched(links, after)
+    affected = keep_frame(list_affected(identities, touched))
+    edges = list_edges(links).join(affected, on="node", how="left_semi")
+    persons, n_rounds = connect(edges, keep_frame)
+    ledger.progress(f"rounds until the identifiers hang together: {n_rounds}")
+    ledger.restate(restate_identities(identities, affected, persons, ledger.as_of), IDENTITIES)
+    ledger.replace(list_changes(ledger.read(IDENTITIES), touched, ledger.as_of), IDENTITY_CHANGES)
+
+
+def connect(edges: DataFrame, keep: Keep) -> tuple[DataFrame, int]:
+    """The person of every node, and the rounds that it took, the last of which changed nothing.
+
+    In:   edges: list_edges' frame; keep: computes a frame once and cuts it from what it was made of, so
+          that plans stay short however many rounds it takes.
+    Out:  name_persons' frame.
+    """
+    edges = keep(edges)
+    stars, before, after, n_rounds = edges, None, measure_edges(edges), 0
+    while after != before:
+        stars, n_rounds = keep(pull_stars(stars)), n_rounds + 1
+        before, after = after, measure_edges(stars)
+    return keep(name_persons(edges, stars)), n_rounds
+
+
+def keep_frame(frame: DataFrame) -> DataFrame:
+    """The frame's rows on the executors' disks; Spark frees them when nobody holds the frame any more."""
+    return frame.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
