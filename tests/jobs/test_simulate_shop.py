@@ -11,8 +11,10 @@ from ulm_spark.contracts import truth
 from ulm_spark.lake.landing import Landing
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.shop.conf import SimulationConf
+from ulm_spark.shop.identities import IdentityLaw
 
-SIM = SimulationConf(seed=3, n_users=30, n_items=30, n_days=14, starts_on=date(2025, 3, 1))
+_SEEN = IdentityLaw(sends_ids=True)  # so that every table of the truth has rows
+SIM = SimulationConf(seed=3, n_users=30, n_items=30, n_days=14, starts_on=date(2025, 3, 1), identities=_SEEN)
 
 
 def _files(folder: Path) -> dict[str, tuple[str, float]]:

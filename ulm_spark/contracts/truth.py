@@ -167,6 +167,19 @@ ANOMALIES = Table(
     writer=WRITER,
 )
 
+IDENTITIES = Table(
+    name="truth.identities",
+    grain="One row per device or cookie that events carry and shopper who used it; empty unless simulation.identities.sends_ids.",
+    key=("id_kind", "id_value", "user_id"),
+    columns=(
+        Column("id_kind", "STRING", "device or cookie"),
+        Column("id_value", "STRING", "As in silver.events"),
+        Column("user_id", "STRING", "The shopper, logged in or not"),
+        Column("is_shared", "BOOLEAN", "True where more than one shopper used it"),
+    ),
+    writer=WRITER,
+)
+
 TABLES: tuple[Table, ...] = (
     LAWS,
     USERS,
@@ -176,5 +189,6 @@ TABLES: tuple[Table, ...] = (
     CLOCKS,
     PROMOTIONS,
     EVENTS,
+    IDENTITIES,
     ANOMALIES,
 )

@@ -43,6 +43,25 @@ def measure_edges(edges: DataFrame) -> tuple[int, ...]:
     return tuple(int(value) for value in row)
 
 
+def list_leaves(edges: DataFrame) -> DataFrame:
+    """The edges of nodes that hang under one other and have none under them: their component can do without them.
+
+    In:   node, parent, with parent before node; any repeats.
+    Out:  node (unique), parent.
+    """
+    both = edges.select(*_EDGE).union(edges.select("parent", "node")).toDF("node", "neighbour")
+    nodes = both.groupBy("node").agg(F.min("neighbour").alias("parent"), F.max("neighbour").alias("latest"))
+    is_leaf = (F.col("parent") == F.col("latest")) & (F.col("parent") < F.col("node"))
+    return nodes.where(is_leaf).select(*_EDGE)
+
+
+def hang_back(leaves: DataFrame, stars: DataFrame) -> DataFrame:
+    """Stars with the leaves that were taken off before they were finished. In: list_leaves' frame; node, parent."""
+    roots = stars.select(F.col("node").alias("parent"), F.col("parent").alias("root"))
+    hung = leaves.join(roots, on="parent", how="left").select("node", F.coalesce("root", "parent").alias("parent"))
+    return hung.union(stars.select(*_EDGE))
+
+
 def name_persons(edges: DataFrame, stars: DataFrame) -> DataFrame:
     """The person of every node.
 

@@ -13,9 +13,11 @@ from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.identity import IdentityRules, are_identified, date_links, guard_links, observe_links
 from ulm_spark.events.identity_history import list_affected, list_changes, list_touched, restate_identities
-from ulm_spark.events.identity_stars import list_edges, measure_edges, name_persons, pull_stars
+from ulm_spark.events.identity_stars import hang_back, list_edges, list_leaves, measure_edges, name_persons, pull_stars
 from ulm_spark.lake.ledger import Run
 
+MANY_EDGES = 500_000
+_ROUNDS_OF_ALL = 2
 Keep = Callable[[DataFrame], DataFrame]
 
 
@@ -61,19 +63,25 @@ def _resolve_touched(ledger: Run, after: date | None) -> None:
     ledger.replace(list_changes(ledger.read(IDENTITIES), touched, ledger.as_of), IDENTITY_CHANGES)
 
 
-def connect(edges: DataFrame, keep: Keep) -> tuple[DataFrame, int]:
+def connect(edges: DataFrame, keep: Keep, many: int = MANY_EDGES) -> tuple[DataFrame, int]:
     """The person of every node, and the rounds that it took, the last of which changed nothing.
 
     In:   edges: list_edges' frame; keep: computes a frame once and cuts it from what it was made of, so
           that plans stay short however many rounds it takes.
     Out:  name_persons' frame.
+    Rule: of many edges, the leaves are taken off after two rounds: by then most persons are finished
+          stars, all leaves, and the few that take more rounds are not carried through them by all.
     """
     edges = keep(edges)
     stars, before, after, n_rounds = edges, None, measure_edges(edges), 0
+    leaves: DataFrame | None = None
     while after != before:
         stars, n_rounds = keep(pull_stars(stars)), n_rounds + 1
+        if n_rounds == _ROUNDS_OF_ALL and after[0] >= many:
+            leaves = keep(list_leaves(stars))
+            stars = keep(stars.join(leaves, on="node", how="left_anti"))
         before, after = after, measure_edges(stars)
-    return keep(name_persons(edges, stars)), n_rounds
+    return keep(name_persons(edges, stars if leaves is None else hang_back(leaves, stars))), n_rounds
 
 
 def keep_frame(frame: DataFrame) -> DataFrame:

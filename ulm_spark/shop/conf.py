@@ -10,6 +10,7 @@ from ulm_spark.shop.aftersales import AftersalesLaw
 from ulm_spark.shop.bots import BotLaw
 from ulm_spark.shop.catalogue import CatalogueLaw, last_day
 from ulm_spark.shop.disorder import DisorderLaw
+from ulm_spark.shop.identities import IdentityLaw
 from ulm_spark.shop.next_item import NextItemLaw
 from ulm_spark.shop.people import PeopleLaw
 from ulm_spark.shop.prices import PriceLaw
@@ -48,6 +49,7 @@ class SimulationConf:
     prices: PriceLaw = field(default_factory=PriceLaw)
     seasons: SeasonLaw = field(default_factory=SeasonLaw)
     bots: BotLaw = field(default_factory=BotLaw)
+    identities: IdentityLaw = field(default_factory=IdentityLaw)
     disorder: DisorderLaw = field(default_factory=DisorderLaw)
 
     def __post_init__(self) -> None:

@@ -131,6 +131,7 @@ def _json() -> Column:
         "event_id": F.when(kind.isin(*MALFORMED), F.concat("event_id", F.lit("-"), kind)).otherwise(F.col("event_id")),
         "event_at": F.when(kind == "impossible_date", impossible_at).when(kind != "missing_event_at", event_at),
         "received_at": F.date_format("received_at", _INSTANT_FORMAT),
+        "user_id": F.when(F.col("is_logged_in"), F.col("user_id")),
         "event_type": F.when(kind != "missing_event_type", F.col("event_type")),
         "unit_price": F.when(kind == "negative_price", -F.col("unit_price")).otherwise(F.col("unit_price")),
     }

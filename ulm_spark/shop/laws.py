@@ -15,6 +15,7 @@ from ulm_spark.shop import (
     catalogue,
     disorder,
     funnel,
+    identities,
     next_item,
     people,
     prices,
@@ -53,6 +54,7 @@ LAWS = (
     _law("prices", prices, "prices"),
     _law("seasons", seasons, "seasons"),
     _law("bots", bots, "bots"),
+    _law("identities", identities, "identities"),
     _law("disorder", disorder, "disorder"),
 )
 

@@ -11,6 +11,7 @@ from ulm_spark.shop.catalogue import list_items
 from ulm_spark.shop.conf import SimulationConf
 from ulm_spark.shop.disorder import deliver, list_anomalies, write_lines
 from ulm_spark.shop.generate import simulate_shoppers
+from ulm_spark.shop.identities import identify, list_identities
 from ulm_spark.shop.personas import DEPARTMENTS, PERSONAS
 from ulm_spark.shop.plan import make_plan
 from ulm_spark.shop.wire import describe_events, describe_listings
@@ -46,7 +47,7 @@ def simulate(coded: DataFrame, indices: Indices, conf: SimulationConf, currency:
     """
     plan = make_plan(conf)
     items = list_items(indices.items, plan.catalogue, plan.draws)
-    events = describe_events(coded, items, currency)
+    events = describe_events(identify(coded, conf.identities, conf.seed), items, currency)
     delivered = deliver(events, conf.disorder, conf.seed, conf.ends_on)
     listings = describe_listings(items, currency)
     lines = write_lines(delivered, listings, conf.disorder, conf.seed, conf.ends_on)
@@ -59,6 +60,7 @@ def simulate(coded: DataFrame, indices: Indices, conf: SimulationConf, currency:
             (tables.CLOCKS, truth.list_clocks(indices.personas, conf)),
             (tables.PROMOTIONS, truth.list_promotions(indices.departments, conf)),
             (tables.EVENTS, truth.list_events(delivered)),
+            (tables.IDENTITIES, list_identities(delivered)),
             (tables.USERS, truth.list_users(simulate_shoppers(indices.users, conf), delivered)),
             (tables.ANOMALIES, list_anomalies(lines)),
         ),

@@ -8,9 +8,9 @@ from ulm_spark.shop.personas import CHANNELS, COUNTRIES, DEVICES, PERSONAS
 from ulm_spark.shop.words import BOT_USER_AGENTS, REVIEWS, USER_AGENTS
 
 WIRE_COLUMNS = (
-    "event_id", "event_at", "received_at", "event_type", "user_id", "product_id", "title", "category", "brand",
-    "unit_price", "list_price", "currency", "quantity", "order_id", "query", "rating", "review_text", "channel",
-    "campaign", "device", "user_agent", "country", "attributes",
+    "event_id", "event_at", "received_at", "event_type", "user_id", "device_id", "cookie_id", "product_id", "title",
+    "category", "brand", "unit_price", "list_price", "currency", "quantity", "order_id", "query", "rating",
+    "review_text", "channel", "campaign", "device", "user_agent", "country", "attributes",
 )  # fmt: skip
 """Keys of a raw line, in this order; a null has no key."""
 
@@ -46,9 +46,9 @@ def _ids(kind: str, second: str, width: int) -> Column:
 def describe_events(coded: DataFrame, items: DataFrame, currency: str) -> DataFrame:
     """The events of shoppers and bots as a shop's tracker would send them.
 
-    In:     coded as generate.CODED_DDL, items as catalogue.ITEMS_DDL.
+    In:     coded as identities.identify gives it, items as catalogue.ITEMS_DDL.
     Out:    the columns of WIRE_COLUMNS but received_at and attributes, event_at a timestamp; and
-            session_id, step, is_ambiguous, which are never sent.
+            session_id, step, is_ambiguous and is_logged_in, which are never sent.
     Rule:   a search names no product; reviews and searches carry no price.
     """
     words = items.select(
@@ -74,6 +74,8 @@ def describe_events(coded: DataFrame, items: DataFrame, currency: str) -> DataFr
         instant("at_ms").alias("event_at"),
         named(CODE_NAMES, code).alias("event_type"),
         user_id("user_index").alias("user_id"),
+        "device_id",
+        "cookie_id",
         F.when(has_product, F.col("item_id")).alias("product_id"),
         F.when(code == VIEW, F.col("item_title")).alias("title"),
         F.when(has_product, F.col("item_category")).alias("category"),
@@ -99,6 +101,7 @@ def describe_events(coded: DataFrame, items: DataFrame, currency: str) -> DataFr
         _ids("s", "visit", 5).alias("session_id"),
         F.col("step"),
         F.col("is_ambiguous"),
+        F.col("is_logged_in"),
     )
 
 
