@@ -22,6 +22,7 @@ SECTIONS = (
     "quality",
     "simulation",
     "identity",
+    "maintenance",
     "sessions",
     "sequences",
     "segments",

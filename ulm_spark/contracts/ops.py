@@ -129,3 +129,20 @@ REPORTS = Table(
     partition_by=("as_of",),
     writer="build_report",
 )
+
+MAINTENANCE = Table(
+    name="ops.maintenance",
+    grain="One row per day of as_of and table of the lake: how its files lay after maintenance.",
+    key=("as_of", "table_name"),
+    columns=(
+        AS_OF,
+        Column("table_name", "STRING", "The table"),
+        Column("version", "BIGINT", "Its version afterwards"),
+        Column("n_files_before", "BIGINT", "Active data files before", unit="files"),
+        Column("n_files", "BIGINT", "Active data files afterwards", unit="files"),
+        Column("size_bytes", "BIGINT", "Size of the active data files", unit="bytes"),
+        Column("is_vacuumed", "BOOLEAN", "True where files out of reach were deleted"),
+    ),
+    partition_by=("as_of",),
+    writer="maintain_lake",
+)

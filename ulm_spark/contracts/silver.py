@@ -299,6 +299,7 @@ SEQUENCES = Table(
     ),
     partition_by=("as_of",),
     properties=(("delta.enableDeletionVectors", "false"),),
+    keeps_files=True,
     writer="build_sequences",
     readers=("train_sequence", "recommend_next_items"),
 )

@@ -34,7 +34,8 @@ class Table:
     key names the columns that identify a row. An as-of table has ``as_of`` in its key and is
     partitioned by it, so that a run replaces its own day and nothing else. readers are the jobs
     that read the table; with writer they imply the graph of jobs. looking_back: those of them that
-    read slices of earlier days too, and not that of their own day alone.
+    read slices of earlier days too, and not that of their own day alone. keeps_files: true where
+    readers stand on how many files the rows lie in, so that nobody may join them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table:
     cluster_by: tuple[str, ...] = ()
     retention_days: int | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    keeps_files: bool = False
 
     def __post_init__(self) -> None:
         names = self.column_names

@@ -40,6 +40,7 @@ TABLES: tuple[Table, ...] = (
     gold.RETENTION,
     gold.DATA_QUALITY,
     ops.REPORTS,
+    ops.MAINTENANCE,
     ops.RUNS,
 )
 
