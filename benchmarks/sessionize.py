@@ -24,9 +24,9 @@ from benchmarks.timed import run_timed
 
 SIZES, QUICK_SIZES = (20_000_000, 100_000_000), (1_000_000,)
 N_REPEATS, N_REPEATS_OF_LARGE = 3, 1
-_BEGINS_US = 1_735_689_600_000_000  # 2025-01-01
-_N_DAYS = 30
-_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
+BEGINS_US = 1_735_689_600_000_000  # 2025-01-01
+N_DAYS = 30
+HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
 DIGEST = """
 select count(*), sum(n_events), sum(epoch_us(ended_at) - epoch_us(started_at)), sum(n_views), sum(n_carts),
   sum(n_purchases), sum(revenue)::varchar,
@@ -48,11 +48,11 @@ class Found:
 def generate(spark: SparkSession, folder: Path, n_events: int, is_skewed: bool) -> None:
     """Events as silver.events has them, one folder a day; where skewed, a tenth of them are one shopper's."""
     n_of_heavy = n_events // 10 if is_skewed else 0
-    events = _visits(spark, n_events - n_of_heavy)
+    events = draw_visits(spark, n_events - n_of_heavy, n_users=(n_events - n_of_heavy) // 47, seed=0)
     if n_of_heavy:
         events = events.unionByName(_heavy_shopper(spark, n_of_heavy))
     (
-        _described(events)
+        describe(events)
         .withColumn("event_on", F.to_date("event_at"))
         .repartition("event_on")
         .write.partitionBy("event_on")
@@ -60,30 +60,33 @@ def generate(spark: SparkSession, folder: Path, n_events: int, is_skewed: bool) 
     )
 
 
-def _visits(spark: SparkSession, n_events: int) -> DataFrame:
-    """Some 7 events a visit and 47 a shopper, a few shoppers with thousands."""
+def draw_visits(spark: SparkSession, n_events: int, n_users: int, seed: int) -> DataFrame:
+    """Some 7 events a visit, and a few shoppers with very many. Out: visit, user_id, at_us."""
     visits = spark.range(n_events // 7).select(
         F.col("id").alias("visit"),
-        (F.pow(F.rand(1), 3) * (n_events // 47)).cast("long").alias("user"),
-        (F.rand(2) * (_N_DAYS * _DAY_US)).cast("long").alias("starts_us"),
-        (1 + F.floor(-F.log1p(-F.rand(3)) * 6.5)).cast("int").alias("n"),
+        (F.pow(F.rand(seed + 1), 3) * n_users).cast("long").alias("user"),
+        (F.rand(seed + 2) * (N_DAYS * DAY_US)).cast("long").alias("starts_us"),
+        (1 + F.floor(-F.log1p(-F.rand(seed + 3)) * 6.5)).cast("int").alias("n"),
     )
     events = visits.select("*", F.explode(F.sequence(F.lit(1), F.col("n"))).alias("place"))
-    at_us = F.lit(_BEGINS_US) + F.col("starts_us") + (F.col("place").cast("double") * 60e6 * F.rand(4)).cast("long")
+    at_us = (
+        F.lit(BEGINS_US) + F.col("starts_us") + (F.col("place").cast("double") * 60e6 * F.rand(seed + 4)).cast("long")
+    )
     user_id = F.concat(F.lit("u"), F.lpad(F.col("user").cast("string"), 9, "0"))
     return events.select("visit", user_id.alias("user_id"), at_us.alias("at_us"))
 
 
 def _heavy_shopper(spark: SparkSession, n_events: int) -> DataFrame:
     """One who, or which, is active for the first 20 minutes of every hour."""
-    n_hours = 24 * _N_DAYS
+    n_hours = 24 * N_DAYS
     step_us = 20 * 60_000_000 // (n_events // n_hours + 1)
     hour, place = F.col("id") % n_hours, F.floor(F.col("id") / n_hours)
-    at_us = F.lit(_BEGINS_US) + hour * _HOUR_US + place * step_us + (F.rand(5) * step_us).cast("long")
+    at_us = F.lit(BEGINS_US) + hour * HOUR_US + place * step_us + (F.rand(5) * step_us).cast("long")
     return spark.range(n_events).select(hour.alias("visit"), F.lit("u-heavy").alias("user_id"), at_us.alias("at_us"))
 
 
-def _described(events: DataFrame) -> DataFrame:
+def describe(events: DataFrame) -> DataFrame:
+    """What happened at each instant: the columns that visits are made of."""
     kind = F.when(F.rand(6) < 0.85, "view").when(F.rand(7) < 0.3, "search").when(F.rand(8) < 0.6, "cart")
     channels = F.array(*(F.lit(name) for name in ("direct", "search", "ads", "email")))
     product = F.concat(F.lit("p"), (F.pow(F.rand(9), 2) * 100_000).cast("int").cast("string"))
