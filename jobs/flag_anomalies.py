@@ -17,7 +17,7 @@ from ulm_spark.contracts.ops import JUDGED_DAYS
 from ulm_spark.contracts.silver import EVENT_ANOMALIES, EVENTS
 from ulm_spark.events.anomalies import AnomalyRules, flag_anomalies
 from ulm_spark.events.judged import changed_days
-from ulm_spark.lake.fingerprint import config_hash
+from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 
@@ -34,7 +34,7 @@ class Conf(BaseConf):
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Judge the days that changed."""
     with open_run(spark, conf, JOB, as_of) as ledger:
-        settings = config_hash(conf.anomalies)
+        settings = f"{config_hash(conf.anomalies)} {code_version()}"
         changed = changed_days(ledger.read(INGESTED_DAYS), ledger.read(JUDGED_DAYS), settings, as_of).collect()
         days = sorted(row["day_on"] for row in changed)
         ledger.progress(f"changed days: {len(days)}")

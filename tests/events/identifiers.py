@@ -14,6 +14,7 @@ from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.events.identity import IdentityRules
 from ulm_spark.events.identity_history import identities_as_of
+from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.pipeline.resolve_identities import resolve_day
@@ -80,6 +81,7 @@ class IdentityLedger(MemoryLedger):
         super().__init__(spark)
         self.lake = self
         self.dies_at: Table | None = None
+        self.written: set[str] = set()
 
     def is_empty(self, table: Table) -> bool:
         return not self.rows.get(table.name)
@@ -87,6 +89,7 @@ class IdentityLedger(MemoryLedger):
     def restate(self, frame: DataFrame, table: Table) -> None:
         if table is self.dies_at:
             raise KeyboardInterrupt
+        self.written.add(table.name)
         fresh = MemoryLedger(self.spark)
         fresh.append(frame, table)
         self.rows[table.name] = fresh.rows[table.name]
@@ -109,9 +112,11 @@ class Home:
             self.ledger.append(events_of(self.spark, *self.days[day], on=str(day)), EVENTS)
 
     def run(self, day: date, rules: IdentityRules | None = None) -> None:
-        self.ledger.as_of = day
+        self.ledger.as_of, self.ledger.written = day, set()
         resolve_day(cast(Run, self.ledger), rules or IdentityRules(), "UTC")
-        done = {"job": self.ledger.job, "as_of": day, "status": "done"}
+        outputs = dict.fromkeys(self.ledger.written, "1")
+        done = {"job": self.ledger.job, "as_of": day, "status": "done", "outputs": outputs}
+        done["code_version"] = code_version()
         self.ledger.append(rows_of(self.spark, RUNS, [done]), RUNS)
 
     def known(self, day: date) -> dict[str, str]:

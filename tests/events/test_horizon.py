@@ -38,8 +38,12 @@ def test_a_horizon_finds_copies_and_ids_that_come_again_within_it(spark: SparkSe
     ingest(ledger, tmp_path, "native_json", horizon_days=7)
     assert ledger.reasons() == ["duplicate"] * 2
     assert ledger.column(EVENTS, "event_id") == ["copied", "beyond", "within", "beyond"]
+    (tmp_path / "c.json").write_text(row % ("beyond", "2024-05-03"))  # near both events of that id
+    ingest(ledger, tmp_path, "native_json", horizon_days=7)
+    assert ledger.reasons() == ["duplicate"] * 3
 
 
-def test_a_horizon_below_zero_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"source\.duplicate_horizon_days: found -1; expected 0 or more days"):
-        SourceConf(duplicate_horizon_days=-1)
+@pytest.mark.parametrize("days", [-1, 36_501])
+def test_a_horizon_that_is_no_number_of_days_is_refused(days: int) -> None:
+    with pytest.raises(ConfigError, match=rf"source\.duplicate_horizon_days: found {days}; expected 0 to 36,500 days"):
+        SourceConf(duplicate_horizon_days=days)

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from jobs import build_orders, sessionize
 from tests.frames import rows_of
 from tests.sessions.shoppers import Row, at, event
+from ulm_spark.config.errors import ContractError
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.lake.store import Lake, LakeConf
@@ -103,3 +104,19 @@ def test_a_run_without_a_change_and_one_of_another_user_leave_the_rest_alone(rep
     replay.arrive([event("x", at(9000), user_id="x")])
     assert replay.rows_written() == [0, 1]
     assert replay.kept() == replay.anew()
+
+
+def test_a_table_that_was_taken_away_is_made_anew_also_after_a_run_without_a_change(replay: Replay) -> None:
+    replay.arrive([])
+    for table in (SESSIONS, ORDER_LINES):
+        replay.lake.files.delete(f"{table.layer}/{table.noun}")
+    replay.arrive([])
+    assert replay.kept() == replay.anew()
+    assert all(replay.kept())
+
+
+def test_two_lines_of_one_id_are_refused_and_the_table_stays(replay: Replay) -> None:
+    before = replay.kept()
+    with pytest.raises(ContractError, match="found a frame with 2 rows of one key"):
+        replay.arrive([bought("b1", 20_000, 5, user_id="other")])
+    assert replay.kept()[1:] == before[1:]

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.events.identifiers import Home
-from ulm_spark.contracts.identity import IDENTITY_CHANGES
+from ulm_spark.contracts.identity import IDENTITIES, IDENTITY_CHANGES
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.identity import IdentityRules
 
@@ -72,3 +72,20 @@ def test_a_killed_run_and_late_events_end_in_the_same_and_what_is_gone_is_nobody
     home.run(D4)
     assert (home.known(D4), home.known(D3)) == ({}, THIRD)
     assert {row[-1] for row in home.changes(D4)} == {"gone"}
+
+
+def test_a_day_can_be_run_again_though_the_run_of_the_day_before_it_died(spark: SparkSession) -> None:
+    home = Home(spark, DAYS)
+    home.arrive(D1)
+    home.run(D1)
+    home.arrive(D2)
+    home.ledger.dies_at = IDENTITIES  # after the links, which say that they are of that day
+    with pytest.raises(KeyboardInterrupt):
+        home.run(D2)
+    home.ledger.dies_at = None
+    home.run(D3)
+    before = home.tables()
+    assert home.known(D3) == SECOND
+    assert home.changes(D3) == [("cookie:c1", "u1", 0, 1, 1, "link")]
+    home.run(D3)
+    assert home.tables() == before

@@ -21,7 +21,7 @@ IDENTITY_LINKS = Table(
         Column(
             "state",
             "STRING",
-            "linked: they are one person's; shared: not, since more log-ins used one of them than identity.max_users_per_device; cut: not, by identity.cut_links",
+            "linked: they are one person's; shared: not, since more log-ins used one of them than identity.max_users_per_device; cut: not, by identity.cut_links; gone: not, since no event names both any more (n_events is 0)",
         ),
         Column("state_since", "DATE", "Day of as_of of the first run that found it in this state"),
     ),

@@ -32,7 +32,7 @@ class SourceConf:
 
     def __post_init__(self) -> None:
         horizon = self.duplicate_horizon_days
-        require(horizon >= 0, "source.duplicate_horizon_days", horizon, "0 or more days")
+        require(0 <= horizon <= 36_500, "source.duplicate_horizon_days", horizon, "0 to 36,500 days")
         for name in ("adapter", "path"):
             if not getattr(self, name):
                 raise ConfigError(f"source.{name}: found nothing; expected a value. Name one in the config.")

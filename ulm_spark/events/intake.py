@@ -198,6 +198,7 @@ def _known_ids(ledger: Ledger, judged: DataFrame, horizon_days: int) -> DataFram
     if horizon_days:
         days = judged.where(F.col(FAILURE).isNull()).select("event_on").distinct().collect()
         known = known.where(is_near((row["event_on"] for row in days), horizon_days))
+        return known.select("event_id").distinct()  # beyond the horizon an id may come again
     return known.select("event_id")
 
 

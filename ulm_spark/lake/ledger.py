@@ -110,7 +110,8 @@ class Run:
         if last is None:
             return None
         read, written = cast(Mapping[str, str], last["inputs"]), cast(Mapping[str, str], last["outputs"])
-        if any(self.lake.version(own) < int(written.get(own.name, 0)) for own in output_tables(self.job)):
+        own = [table for table in output_tables(self.job) if not table.is_as_of]
+        if any(table.name not in written or self.lake.version(table) < int(written[table.name]) for table in own):
             return None
         return self.lake.changes(table, int(read.get(table.name, -1)), self.version(table))
 
@@ -226,24 +227,35 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
         for table in outputs:
             lake.create(table)
         run.pinned.update({table.name: lake.version(table) for table in input_tables(job)})
-        run.inputs.update({name: str(version) for name, version in run.pinned.items()})
+        run.inputs.update({table.name: str(lake.data_version(table)) for table in input_tables(job)})
         try:
             yield run
             locks.refuse_lost()
+            _record_done(run)
         except BaseException as error:
-            _record_failure(run, error)
+            if not _record_failure(run, error):
+                locks.leave()  # whoever finds them records the run
             raise
-        if run.rows_in is None:
-            run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(job))
-        record_runs(lake, [run.record("done")])
 
 
-def _record_failure(run: Run, error: BaseException) -> None:
+def _record_done(run: Run) -> None:
+    if run.rows_in is None:
+        run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(run.job))
+    for table in output_tables(run.job):
+        if not table.is_as_of:  # also where nothing was written: by it one sees whether the table was made anew
+            run.outputs.setdefault(table.name, str(run.lake.data_version(table)))
+    record_runs(run.lake, [run.record("done")])
+
+
+def _record_failure(run: Run, error: BaseException) -> bool:
+    """Records the run; False where that can't be done."""
     run.message = describe_failure(error)
     try:
         record_runs(run.lake, [run.record("failed")])
+        return True
     except Exception as second:  # the lake or Spark is gone: what the caller must see is the first error
         _LOG.warning("%s: its failure could not be written to ops.runs: %s", run.job, type(second).__name__)
+        return False
 
 
 def _rows_of_day(run: Run, table: Table) -> int:

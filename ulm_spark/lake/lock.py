@@ -90,6 +90,10 @@ class HeldLocks:
         """Frees the locks; the names of those that another run got in the meantime."""
         return [name for name in self._names if not _release(self._files, name, self._holder)]
 
+    def leave(self) -> None:
+        """Lets the locks lie when the block ends, as a dead run does: the next one that wants them records it."""
+        self._names = []
+
     def refuse(self, lost: list[str]) -> None:
         """Errors: LockedError for locks that were lost, where there are any."""
         if lost:

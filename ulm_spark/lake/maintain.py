@@ -1,16 +1,16 @@
 """Which tables have become slow to read or keep what nobody can ask for, and what is done about it?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from pyspark.sql import Row
+from pyspark.sql import functions as F
 
 from ulm_spark.config.require import require
 from ulm_spark.contracts.table import Table
-from ulm_spark.lake.store import Lake
+from ulm_spark.lake.store import SPARED_DAYS, Lake
 
-SPARED_DAYS = 7  # what Delta's own guard spares, and what a run may still need to learn what changed
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ class Maintained:
 def maintain(lake: Lake, table: Table, rules: MaintenanceRules, now: datetime | None = None) -> Maintained | None:
     """Joins a table's small files, clustered as its contract says, and deletes files out of reach.
 
-    Rule: tables whose number of files is itself a promise (Table.keeps_files) are not rewritten. A table
-          younger than vacuum_days has nothing to delete. No row and no version in reach changes.
+    Rule: files are joined within a partition. Tables whose number of files is itself a promise
+          (Table.keeps_files) are not rewritten. A table younger than vacuum_days has nothing to delete.
+          No row and no version in reach changes.
     Edge: None where the table was never written.
     """
     if not lake.exists(table):
@@ -55,8 +56,7 @@ def maintain(lake: Lake, table: Table, rules: MaintenanceRules, now: datetime | 
     is_many = before["numFiles"] >= rules.min_files and not table.keeps_files
     if is_many:
         lake.spark.sql(f"OPTIMIZE {lake.identifier(table)}")
-    created_at = before["createdAt"].replace(tzinfo=UTC)
-    is_old = created_at < (now or datetime.now(UTC)) - timedelta(days=rules.vacuum_days)
+    is_old = before["created_s"] < (now or datetime.now(UTC)).timestamp() - rules.vacuum_days * _DAY_S
     if is_old:
         lake.spark.sql(f"VACUUM {lake.identifier(table)} RETAIN {24 * rules.vacuum_days} HOURS")
     after = _detail(lake, table) if is_many else before
@@ -71,5 +71,6 @@ def maintain(lake: Lake, table: Table, rules: MaintenanceRules, now: datetime | 
 
 
 def _detail(lake: Lake, table: Table) -> Row:
-    rows: Sequence[Row] = lake.spark.sql(f"DESCRIBE DETAIL {lake.identifier(table)}").collect()
-    return rows[0]
+    detail = lake.spark.sql(f"DESCRIBE DETAIL {lake.identifier(table)}")
+    # As a number: Spark gives timestamps to Python in the machine's own zone.
+    return detail.select("numFiles", "sizeInBytes", F.unix_seconds("createdAt").alias("created_s")).collect()[0]

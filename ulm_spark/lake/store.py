@@ -16,8 +16,9 @@ from ulm_spark.lake.files import Files, open_files
 from ulm_spark.lake.literal import frame_of, schema_of
 from ulm_spark.lake.persisted import persisted
 
+_LAYS_ANEW = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _NO_CHANGE_DATA = "DELTA_MISSING_CHANGE_DATA"
-_SPARED_DAYS = 6  # VACUUM's own limit is 7
+SPARED_DAYS = 7  # whatever VACUUM is told, Delta's own guard keeps so much
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,17 @@ class Lake:
     def version(self, table: Table) -> int:
         """The latest version, -1 where the table was never written."""
         return int(self._last_version(table)) if self.exists(table) else -1
+
+    def data_version(self, table: Table) -> int:
+        """The latest version that may have changed rows: those after it only laid files anew. -1 as for version."""
+        version = self.version(table)
+        if self.conf.catalog and version >= 0:
+            history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
+            changed = history.where(~F.col("operation").isin(*_LAYS_ANEW)).agg(F.max("version")).collect()
+            return int(changed[0][0] or version)
+        while version > 0 and self._commit_info(table, version).get("operation") in _LAYS_ANEW:
+            version -= 1
+        return version
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table, as of a version where one is given; empty where it was never written."""
@@ -196,11 +208,14 @@ class Lake:
 
     def _metrics(self, table: Table, version: int) -> object:
         """What Delta counted in a commit that was just made."""
-        if self.conf.catalog:
-            return self._last_commit(table)["operationMetrics"]
+        info = self._last_commit(table).asDict() if self.conf.catalog else self._commit_info(table, version)
+        return info.get("operationMetrics")
+
+    def _commit_info(self, table: Table, version: int) -> dict[str, object]:
+        """What a commit says of itself in Delta's log; empty where the log no longer has it."""
         commit = self.files.read_bytes(f"{table.layer}/{table.noun}/_delta_log/{version:020d}.json") or b""
         infos = (json.loads(line).get("commitInfo") for line in commit.splitlines())
-        return next((info.get("operationMetrics") for info in infos if info), None)
+        return next((info for info in infos if info), {})
 
     def _last_commit(self, table: Table) -> Row:
         row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
@@ -210,7 +225,7 @@ class Lake:
     def _is_recent(self, table: Table, version: int) -> bool:
         """True where a version's files are still there, since Delta's VACUUM spares what was removed of late."""
         history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
-        least = F.current_timestamp() - F.expr(f"INTERVAL {_SPARED_DAYS} DAYS")
+        least = F.current_timestamp() - F.expr(f"INTERVAL {SPARED_DAYS - 1} DAYS")
         return not history.where((F.col("version") == version) & (F.col("timestamp") > least)).isEmpty()
 
     def _save(self, writer: DataFrameWriter, table: Table) -> None:

@@ -1,7 +1,7 @@
 """Events to persons: the links of the lake on one side, stars over them on the other."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
@@ -14,6 +14,7 @@ from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.identity import IdentityRules, are_identified, date_links, guard_links, observe_links
 from ulm_spark.events.identity_history import list_affected, list_changes, list_touched, restate_identities
 from ulm_spark.events.identity_stars import hang_back, list_edges, list_leaves, measure_edges, name_persons, pull_stars
+from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.ledger import Run
 
 MANY_EDGES = 500_000
@@ -31,7 +32,8 @@ def resolve_day(ledger: Run, rules: IdentityRules, zone: str) -> None:
     is_empty = ledger.lake.is_empty(IDENTITY_LINKS)
     if is_empty and are_identified(events).select("event_id").first() is None:
         return ledger.progress("no event names a cookie or a device")
-    done, known_to = (None, None) if is_empty else days_known(ledger)
+    is_new = is_empty or ledger.lake.is_empty(IDENTITIES)
+    done_before, known_to = (None, None) if is_new else days_known(ledger)
     if known_to is not None and known_to > ledger.as_of:
         return ledger.note(
             f"found identities known as of {known_to} already; expected a day not before it, so they were left. "
@@ -39,16 +41,24 @@ def resolve_day(ledger: Run, rules: IdentityRules, zone: str) -> None:
         )
     found = guard_links(observe_links(events), rules)
     ledger.restate(date_links(found, ledger.read(IDENTITY_LINKS), ledger.as_of), IDENTITY_LINKS)
-    _resolve_touched(ledger, None if done is None else min(done, ledger.as_of - timedelta(days=1)))
+    _resolve_touched(ledger, done_before)
 
 
 def days_known(ledger: Run) -> tuple[date | None, date | None]:
-    """The latest day that a run of the job ended for, and the latest day of which the lake knows identities."""
-    is_done = (F.col("job") == ledger.job) & (F.col("status") == "done")
-    runs = ledger.read(RUNS).where(is_done).select("as_of", F.col("as_of").alias("known_to"))
+    """The latest day before the run's that a run of this code resolved, and the latest of which identities are known.
+
+    Rule: a run resolved its day where it wrote the day's changes; one that found no identifier did not.
+    """
+    resolved = ledger.read(RUNS).where(
+        (F.col("job") == ledger.job)
+        & (F.col("status") == "done")
+        & F.map_contains_key("outputs", IDENTITY_CHANGES.name)
+    )
+    is_before = (F.col("as_of") < F.lit(ledger.as_of)) & (F.col("code_version") == code_version())
+    runs = resolved.select(F.when(is_before, F.col("as_of")).alias("done_on"), F.col("as_of").alias("known_to"))
     stretches = ledger.read(IDENTITIES).select(F.lit(None).cast("date"), F.greatest("known_from", "known_until"))
-    done, known_to = runs.union(stretches).agg(F.max("as_of"), F.max("known_to")).collect()[0]
-    return done, known_to
+    done_before, known_to = runs.union(stretches).agg(F.max("done_on"), F.max("known_to")).collect()[0]
+    return done_before, known_to
 
 
 def _resolve_touched(ledger: Run, after: date | None) -> None:

@@ -1,6 +1,6 @@
 """silver.order_lines and silver.orders after a change of events: all of them, or what the change can reach."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS
@@ -30,10 +30,12 @@ def restate_orders(ledger: Run, zone: str, currency: str) -> None:
 
 
 def _restate_touched(ledger: Run, changed: DataFrame) -> None:
-    changed_ids = changed.select("line_id").distinct()
+    replaced_ids = changed.where(~F.col("_is_now")).select("line_id").distinct()
     with persisted(touched_lines(ledger.read(ORDER_LINES), changed)) as known:
-        others = known.join(changed_ids, on="line_id", how="left_anti").drop("netted_quantity")
-        anew = others.unionByName(_as_they_are(changed))
+        others = known.join(replaced_ids, on="line_id", how="left_anti").drop("netted_quantity")
+        # Distinct: an insert may be in the table already, where a run failed behind its first write. Two lines of
+        # one id that differ both stay, and are refused.
+        anew = others.unionByName(_as_they_are(changed)).distinct()
         orders = known.select("order_id").unionByName(changed.select("order_id")).distinct()
         with persisted(orders) as touched:
             known_orders = ledger.read(ORDERS).join(touched, on="order_id", how="left_semi")
@@ -43,9 +45,9 @@ def _restate_touched(ledger: Run, changed: DataFrame) -> None:
 
 
 def _as_they_are(changed: DataFrame) -> DataFrame:
-    """Changed lines as the last change left them; those that it took away are gone."""
+    """Changed lines as they are now: without those that a later change replaced or took away."""
     columns = [name for name in changed.columns if not name.startswith("_")]
+    last_gone = F.max(F.when(~F.col("_is_now"), F.col("_commit_version"))).over(Window.partitionBy("line_id"))
     # A row that one commit both took away and brought is there.
-    latest = F.max_by(F.struct(*columns, "_is_now"), F.struct("_commit_version", "_is_now"))
-    lines = changed.groupBy("line_id").agg(latest.alias("line"))
-    return lines.where("line._is_now").select(*(F.col(f"line.{name}") for name in columns))
+    is_there = F.col("_is_now") & (F.col("_commit_version") >= F.coalesce("_last_gone", F.lit(-1)))
+    return changed.withColumn("_last_gone", last_gone).where(is_there).select(*columns)

@@ -128,7 +128,7 @@ class Freshness:
 
     def _version(self, table: Table) -> int:
         if table.name not in self._versions:
-            self._versions[table.name] = self._lake.version(table)
+            self._versions[table.name] = self._lake.data_version(table)
         return self._versions[table.name]
 
 

@@ -20,8 +20,8 @@ class SessionRules:
     gap_s: the silence, in seconds, that a visit survives; one microsecond more begins the next visit.
     longest_s: a visit that goes on without such a silence is cut every so many seconds from its first
     event; 0 never does. cut_at_midnight: true where a visit ends with the shop's local day.
-    cut_on_campaign: true where a visit ends when an event names another campaign than the last named
-    in it; an event that names none goes on with the visit.
+    cut_on_campaign: true where a visit ends when an event names another campaign than the last that was
+    named since a silence, or the first; an event that names none goes on with the visit.
     """
 
     gap_s: int = 1800

@@ -58,15 +58,20 @@ def read_lines(events: DataFrame, zone: str, currency: str, *further: str) -> Da
 
 
 def touched_lines(known: DataFrame, changed: DataFrame) -> DataFrame:
-    """The lines whose netting a change can reach: those of an account in which a line changed.
+    """The lines that a change can reach: the changed ones, and all of an account in which a line changed.
 
     In:   silver.order_lines; changed: read_lines' frame of the events as they were and as they are.
     Out:  rows of known. An account is a user, or for guests an order, and a product.
     """
     accounts = _with_account(changed).select(*_ACCOUNT).distinct().alias("account")
     is_same = [F.col(f"line.{name}").eqNullSafe(F.col(f"account.{name}")) for name in _ACCOUNT]
-    touched = _with_account(known).alias("line").join(accounts, on=reduce(and_, is_same), how="left_semi")
-    return touched.select(*known.columns)
+    of_accounts = _with_account(known).alias("line").join(accounts, on=reduce(and_, is_same), how="left_semi")
+    changed_ids = changed.select("line_id").distinct()
+    return (
+        of_accounts.select(*known.columns)
+        .unionByName(known.join(changed_ids, on="line_id", how="left_semi").select(*known.columns))
+        .distinct()
+    )
 
 
 def _local_day(zone: str) -> Column:
