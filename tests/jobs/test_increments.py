@@ -91,6 +91,7 @@ def test_late_events_extend_bridge_and_net_and_only_what_they_touch_is_written(r
     assert replay.rows_written() == [3, 2]
 
 
+@pytest.mark.slow
 def test_an_event_that_is_gone_splits_its_visit_and_brings_back_what_it_took(replay: Replay) -> None:
     replay.arrive([bought("r2", 3000, 2, "return")])
     replay.arrive([], gone=["v0w1", "r2"])
@@ -106,6 +107,7 @@ def test_a_run_without_a_change_and_one_of_another_user_leave_the_rest_alone(rep
     assert replay.kept() == replay.anew()
 
 
+@pytest.mark.slow
 def test_a_table_that_was_taken_away_is_made_anew_also_after_a_run_without_a_change(replay: Replay) -> None:
     replay.arrive([])
     for table in (SESSIONS, ORDER_LINES):
@@ -115,6 +117,7 @@ def test_a_table_that_was_taken_away_is_made_anew_also_after_a_run_without_a_cha
     assert all(replay.kept())
 
 
+@pytest.mark.slow
 def test_two_lines_of_one_id_are_refused_and_the_table_stays(replay: Replay) -> None:
     before = replay.kept()
     with pytest.raises(ContractError, match="found a frame with 2 rows of one key"):

@@ -65,6 +65,7 @@ def test_batches_are_whole_or_absent_and_a_second_run_changes_nothing(
 
 
 @pytest.mark.flow
+@pytest.mark.slow
 def test_a_changed_adapter_or_zone_reaches_files_that_were_ingested_before(
     spark: SparkSession, lake_conf: LakeConf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

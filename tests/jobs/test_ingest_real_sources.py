@@ -17,7 +17,8 @@ from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.lake.store import Lake, LakeConf
 
-pytestmark = [pytest.mark.data, pytest.mark.flow]
+# Nightly: minutes of real files; the quick tests read the same adapters over literal rows.
+pytestmark = [pytest.mark.data, pytest.mark.flow, pytest.mark.slow]
 
 
 def taken_in(spark: SparkSession, lake_conf: LakeConf, adapter: str, path: Path | str, zone: str = "UTC") -> Lake:

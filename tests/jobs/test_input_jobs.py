@@ -55,6 +55,7 @@ def lake(spark: SparkSession, lake_conf: LakeConf) -> Lake:
 
 
 @pytest.mark.flow
+@pytest.mark.slow
 def test_a_days_input_is_judged_once_and_its_checks_stop_the_job_where_asked(
     spark: SparkSession, lake: Lake, lake_conf: LakeConf
 ) -> None:

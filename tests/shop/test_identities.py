@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -33,6 +34,7 @@ def test_by_default_the_lines_are_what_they_always_were(shop: Shop) -> None:
     assert len(shop.table(truth.IDENTITIES)) == 0
 
 
+@pytest.mark.slow
 def test_planted_identifiers_are_found_again_and_no_log_in_becomes_another(spark: SparkSession) -> None:
     coded, made = simulated(spark, SEEN, 2)
     coded.persist()
