@@ -53,6 +53,11 @@ def rows_of(spark: SparkSession, table: Table | str, rows: Sequence[Mapping[str,
     return frame_of(spark, table, values)
 
 
+def texts_of(frame: DataFrame) -> list[str]:
+    """The frame's rows as JSON, sorted: equal for equal rows in any order."""
+    return sorted(frame.toJSON().collect())
+
+
 def _value(row: Mapping[str, object], name: str, data_type: DataType, nullable: bool) -> object:
     if name in row:
         value = row[name]

@@ -5,11 +5,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs import build_orders, sessionize
-from tests.frames import rows_of
+from tests.frames import rows_of, texts_of
 from tests.sessions.shoppers import Row, at, event
 from ulm_spark.config.errors import ContractError
 from ulm_spark.contracts.ops import RUNS
@@ -45,22 +45,18 @@ class Replay:
 
     def kept(self) -> list[list[str]]:
         """The rows of the three tables."""
-        return [_texts(self.lake.read(table)) for table in (SESSIONS, ORDER_LINES, ORDERS)]
+        return [texts_of(self.lake.read(table)) for table in (SESSIONS, ORDER_LINES, ORDERS)]
 
     def anew(self) -> list[list[str]]:
         """What one full run makes of all that arrived."""
         events = rows_of(self.spark, EVENTS, list(self._arrived.values()))
         lines = list_order_lines(events, "UTC", "EUR")
-        return [_texts(frame) for frame in (cut_all(events, SessionRules(), "UTC"), lines, summarise_orders(lines))]
+        return [texts_of(frame) for frame in (cut_all(events, SessionRules(), "UTC"), lines, summarise_orders(lines))]
 
     def rows_written(self) -> list[int]:
         """Rows that the last run of each job wrote, by job."""
         last = self.lake.read(RUNS).groupBy("job").agg(F.max_by("rows_out", "started_at").alias("rows_out"))
         return [row["rows_out"] for row in last.orderBy("job").collect()]
-
-
-def _texts(frame: DataFrame) -> list[str]:
-    return sorted(frame.toJSON().collect())
 
 
 def bought(event_id: str, minutes: float, units: int, event_type: str = "purchase", **columns: object) -> Row:

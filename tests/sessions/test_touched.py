@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
-from tests.frames import rows_of
+from tests.frames import rows_of, texts_of
 from tests.sessions.shoppers import Row, at, event
 from tests.sessions.test_cut import ALL_CUTS, BERLIN, shopping
 from ulm_spark.contracts.silver import EVENTS, SESSIONS
@@ -17,10 +17,6 @@ from ulm_spark.sessions.sessionize import sessionize
 from ulm_spark.sessions.touched import days_of, may_reach, reached_events, touched_spans, touched_visits
 
 FEW = settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-
-
-def texts(frame: DataFrame) -> list[str]:
-    return sorted(frame.toJSON().collect())
 
 
 @pytest.mark.parametrize("rules", [SessionRules(), ALL_CUTS], ids=["gap", "all cuts"])
@@ -35,8 +31,8 @@ def test_restated_visits_and_untouched_ones_are_those_of_all_events(
     spans = touched_spans(rows_of(spark, EVENTS, gone + late), rules.gap_s)
     visits = touched_visits(before, spans, rules, BERLIN)
     anew = sessionize(reached_events(after, spans, visits), rules, BERLIN)
-    untouched = Counter(texts(before)) - Counter(texts(visits.select(*before.columns)))
-    assert sorted([*untouched.elements(), *texts(anew)]) == texts(sessionize(after, rules, BERLIN))
+    untouched = Counter(texts_of(before)) - Counter(texts_of(visits.select(*before.columns)))
+    assert sorted([*untouched.elements(), *texts_of(anew)]) == texts_of(sessionize(after, rules, BERLIN))
 
 
 def _cut(spark: SparkSession, rows: list[Row], rules: SessionRules) -> list[Row]:

@@ -12,7 +12,7 @@ from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.checks import DUPLICATE, FAILURE, check_rows, is_possible_time
 from ulm_spark.events.fields import EVENT_FIELDS, LINEAGE_NAMES
 from ulm_spark.events.parse import ROW, parse_rows
-from ulm_spark.events.typed import say_fields, type_fields
+from ulm_spark.events.typed import local_day, say_fields, type_fields
 
 
 def judge(rows: DataFrame, adapter: SourceAdapter, n_columns: int, zone: str, currency: str) -> DataFrame:
@@ -36,7 +36,7 @@ def quarantined_rows(judged: DataFrame, zone: str) -> DataFrame:
     """The rows that are none, each with its reason, on the day of event_at if it can be one. Out: bronze.quarantine."""
     failed = judged.where(F.col(FAILURE).isNotNull())
     lineage = (f"{ROW}.{name}" for name in LINEAGE_NAMES)
-    received_on = F.to_date(F.from_utc_timestamp(f"{ROW}.received_at", zone))
+    received_on = local_day(F.col(f"{ROW}.received_at"), zone)
     day_on = F.when(is_possible_time(), F.col("event_on")).otherwise(received_on).alias("day_on")
     return failed.select(*lineage, day_on, f"{FAILURE}.reason", f"{FAILURE}.detail", f"{ROW}.line").select(
         *QUARANTINE.column_names

@@ -90,8 +90,13 @@ def type_fields(said: DataFrame, adapter: SourceAdapter, zone: str, currency: st
     texts = F.struct("event_at", *MONEY_FIELDS, *WHOLE_FIELDS, *FLAG_FIELDS).alias(SAID)
     fields = [typed.get(name, F.col(name)).alias(name) for name in EVENT_FIELDS if name != "event_on"]
     columns = said.select(ROW, IS_PARSED, OWN_FAILURE, texts, *fields)
-    event_on = F.to_date(F.from_utc_timestamp("event_at", zone))
+    event_on = local_day(F.col("event_at"), zone)
     return columns.withColumn("event_on", event_on).select(ROW, IS_PARSED, OWN_FAILURE, SAID, *EVENT_FIELDS)
+
+
+def local_day(instant: Column, zone: str) -> Column:
+    """The shop's day of an instant in UTC."""
+    return F.to_date(F.from_utc_timestamp(instant, zone))
 
 
 def instant_of(text: Column, zone: str, time_unit: str) -> Column:

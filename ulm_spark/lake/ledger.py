@@ -227,7 +227,9 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
         for table in outputs:
             lake.create(table)
         run.pinned.update({table.name: lake.version(table) for table in input_tables(job)})
-        run.inputs.update({table.name: str(lake.data_version(table)) for table in input_tables(job)})
+        run.inputs.update(
+            {table.name: str(lake.data_version(table, run.pinned[table.name])) for table in input_tables(job)}
+        )
         try:
             yield run
             locks.refuse_lost()

@@ -1,12 +1,13 @@
 """Where the tables are, and how a frame gets in and out of them."""
 
 import json
+import time
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
 from pyspark import StorageLevel
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, DataFrameWriter, Row, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError, ContractError
@@ -18,6 +19,7 @@ from ulm_spark.lake.persisted import persisted
 
 _LAYS_ANEW = ("OPTIMIZE", "VACUUM START", "VACUUM END")
 _NO_CHANGE_DATA = "DELTA_MISSING_CHANGE_DATA"
+_DAY_S = 86_400
 SPARED_DAYS = 7  # whatever VACUUM is told, Delta's own guard keeps so much
 
 
@@ -93,13 +95,12 @@ class Lake:
         """The latest version, -1 where the table was never written."""
         return int(self._last_version(table)) if self.exists(table) else -1
 
-    def data_version(self, table: Table) -> int:
-        """The latest version that may have changed rows: those after it only laid files anew. -1 as for version."""
-        version = self.version(table)
-        if self.conf.catalog and version >= 0:
-            history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
-            changed = history.where(~F.col("operation").isin(*_LAYS_ANEW)).agg(F.max("version")).collect()
-            return int(changed[0][0] or version)
+    def data_version(self, table: Table, until: int | None = None) -> int:
+        """The latest version, up to one where it is given, that may have changed rows.
+
+        Those after it only laid files anew. -1 as for version.
+        """
+        version = self.version(table) if until is None else until
         while version > 0 and self._commit_info(table, version).get("operation") in _LAYS_ANEW:
             version -= 1
         return version
@@ -194,11 +195,15 @@ class Lake:
     def _written(self, table: Table, before: int) -> Written:
         """What the last commit did; nothing where Delta found nothing to commit."""
         version = self._last_version(table)
-        return Written(version, _rows_written(self._metrics(table, version)) if version > before else 0)
+        if version == before:
+            return Written(version, 0)
+        return Written(version, _rows_written(self._commit_info(table, version).get("operationMetrics")))
 
     def _last_version(self, table: Table) -> int:
         if self.conf.catalog:
-            return int(self._last_commit(table)["version"])
+            row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
+            assert row is not None  # a Delta table has at least the commit that made it
+            return int(row["version"])
         # From Delta's own log: SQL's history is a Spark job, and this is asked of every table around every write.
         jvm = self.spark.sparkContext._jvm
         assert jvm is not None
@@ -206,27 +211,21 @@ class Lake:
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
         return int(log.update(False, none, none).version())
 
-    def _metrics(self, table: Table, version: int) -> object:
-        """What Delta counted in a commit that was just made."""
-        info = self._last_commit(table).asDict() if self.conf.catalog else self._commit_info(table, version)
-        return info.get("operationMetrics")
-
     def _commit_info(self, table: Table, version: int) -> dict[str, object]:
-        """What a commit says of itself in Delta's log; empty where the log no longer has it."""
+        """operation, operationMetrics and timestamp (ms since 1970) of a commit; empty where the log has it no more."""
+        if self.conf.catalog:
+            history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}").where(F.col("version") == version)
+            made_ms = F.unix_millis("timestamp").alias("timestamp")
+            rows = history.select("operation", "operationMetrics", made_ms).collect()
+            return rows[0].asDict() if rows else {}
         commit = self.files.read_bytes(f"{table.layer}/{table.noun}/_delta_log/{version:020d}.json") or b""
         infos = (json.loads(line).get("commitInfo") for line in commit.splitlines())
         return next((info for info in infos if info), {})
 
-    def _last_commit(self, table: Table) -> Row:
-        row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
-        assert row is not None  # a Delta table has at least the commit that made it
-        return row
-
     def _is_recent(self, table: Table, version: int) -> bool:
         """True where a version's files are still there, since Delta's VACUUM spares what was removed of late."""
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
-        least = F.current_timestamp() - F.expr(f"INTERVAL {SPARED_DAYS - 1} DAYS")
-        return not history.where((F.col("version") == version) & (F.col("timestamp") > least)).isEmpty()
+        made_ms = self._commit_info(table, version).get("timestamp")
+        return isinstance(made_ms, int) and made_ms / 1000 > time.time() - (SPARED_DAYS - 1) * _DAY_S
 
     def _save(self, writer: DataFrameWriter, table: Table) -> None:
         if self.conf.catalog:

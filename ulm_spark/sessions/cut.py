@@ -58,9 +58,9 @@ def shopper_events(events: DataFrame) -> DataFrame:
     return events.where(F.col("user_id").isNotNull() & F.col("event_type").isin(*SHOPPER_EVENT_TYPES))
 
 
-def local_day(at_us: str | Column, zone: str) -> Column:
-    """The shop's day of an instant in microseconds."""
-    return F.to_date(F.from_utc_timestamp(F.timestamp_micros(at_us), zone))
+def local_day(instant: Column, zone: str) -> Column:
+    """The shop's day of an instant in UTC."""
+    return F.to_date(F.from_utc_timestamp(instant, zone))
 
 
 def cut_visits(fragments: DataFrame, rules: SessionRules, zone: str) -> DataFrame:
@@ -93,7 +93,7 @@ def cut_visits(fragments: DataFrame, rules: SessionRules, zone: str) -> DataFram
         # The stretch without a silence in which the fragment lies, by its first event.
         cut = cut.withColumn("_stretch_us", last_opening(F.col("from_us")))
     if rules.cut_at_midnight:
-        cut = cut.withColumn("_begins", or_where_changed(local_day("from_us", zone)))
+        cut = cut.withColumn("_begins", or_where_changed(local_day(F.timestamp_micros("from_us"), zone)))
     if rules.longest_s:
         piece = F.expr(f"struct(_stretch_us, (from_us - _stretch_us) div {rules.longest_s * US})")
         cut = cut.withColumn("_begins", or_where_changed(piece))

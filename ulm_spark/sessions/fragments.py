@@ -19,13 +19,14 @@ _TIE_BITS = 32
 _CURRENCY_BITS = 15
 _LETTERS = " + ".join(f"(ascii(substr(currency, {place}, 1)) - 65) * {26 ** (3 - place)}" for place in (1, 2, 3))
 MONEY_PARTS = 10_000  # of DECIMAL(18,4), so that sums are of whole numbers
+_PLURALS = {"search": "searches", "purchase": "purchases"}
 TAGS = ("channel", "campaign", "device")
 _MEASURES = ("us", "code", "in_cart", "paid", "paid_in", "product", "place")
 
 
 def n_of(event_type: str) -> str:
-    """The column that counts events of a type."""
-    return f"n_{event_type}"
+    """The column of silver.sessions that counts events of a type."""
+    return f"n_{_PLURALS.get(event_type, event_type + 's')}"
 
 
 def condense_events(events: DataFrame, rules: SessionRules, zone: str) -> DataFrame:
@@ -33,7 +34,7 @@ def condense_events(events: DataFrame, rules: SessionRules, zone: str) -> DataFr
 
     In:   silver.events.
     Out:  one row per user, span, channel, campaign and device: from_us and until_us, the first and last
-          event in microseconds since 1970; n_TYPE for each type of shopper event; cart_parts and
+          event in microseconds since 1970; n_of each type of shopper event; cart_parts and
           paid_parts, what was put into the cart less what was taken out, and what was paid, in
           ten-thousandths; landing and exit, the first and the last product as hashes (xxhash64), with
           landing_place and exit_place, and paid_in_place of the first purchase that has a currency, in
@@ -44,7 +45,7 @@ def condense_events(events: DataFrame, rules: SessionRules, zone: str) -> DataFr
           that Spark sums up before it exchanges anything: a user with a tenth of all events leaves as
           few rows as the days have half hours.
     """
-    rows = _measured(shopper_events(events.select(*_NEEDED)), rules, zone, _span_us(rules))
+    rows = _measured(shopper_events(events.select(*_NEEDED)), rules, zone)
     return rows.groupBy(*(name for name in rows.columns if name not in _MEASURES)).agg(
         F.min("us").alias("from_us"),
         F.max("us").alias("until_us"),
@@ -71,16 +72,16 @@ def _span_us(rules: SessionRules) -> int:
     return min(rules.gap_s * US, _MOST_SPAN_US)
 
 
-def _measured(events: DataFrame, rules: SessionRules, zone: str, span_us: int) -> DataFrame:
+def _measured(events: DataFrame, rules: SessionRules, zone: str) -> DataFrame:
     """Each event with what it is grouped by, and with _MEASURES, all of fixed width."""
-    is_purchase = F.col("event_type") == "purchase"
+    span_us, is_purchase = _span_us(rules), F.col("event_type") == "purchase"
     has_product = F.col("product_id").isNotNull()
     value = (F.col("unit_price") * F.coalesce("quantity", F.lit(1)) * MONEY_PARTS).cast("bigint")
     place = F.expr(f"((us % {span_us}) << {_TIE_BITS}) | (xxhash64(product_id) & {(1 << _TIE_BITS) - 1})")
     return events.withColumn("us", F.unix_micros("event_at")).select(
         "user_id",
         F.expr(f"us div {span_us}").alias("span"),
-        *([local_day("us", zone).alias("day")] if rules.cut_at_midnight else []),
+        *([local_day(F.timestamp_micros("us"), zone).alias("day")] if rules.cut_at_midnight else []),
         *([F.col("us").alias("event_us")] if rules.needs_each_event else []),
         *TAGS,
         "us",

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from ulm_spark.contracts.silver import MONEY, ORDER_LINES
+from ulm_spark.sessions.cut import local_day
 from ulm_spark.sessions.keys import key_of
 
 _ACCOUNT = ("user_id", "guest_order_id", "product_id")
@@ -46,7 +47,7 @@ def read_lines(events: DataFrame, zone: str, currency: str, *further: str) -> Da
         "product_id",
         "is_item",
         F.col("event_at").alias("lined_at"),
-        _local_day(zone).alias("lined_on"),
+        local_day(F.col("event_at"), zone).alias("lined_on"),
         quantity.alias("quantity"),
         unit_price.alias("unit_price"),
         "list_price",
@@ -74,13 +75,9 @@ def touched_lines(known: DataFrame, changed: DataFrame) -> DataFrame:
     )
 
 
-def _local_day(zone: str) -> Column:
-    return F.to_date(F.from_utc_timestamp("event_at", zone))
-
-
 def _order_of_the_day(zone: str) -> Column:
     """An order_id for a user's lines of one kind on one local day; null for a guest."""
-    return key_of(F.col("user_id"), _local_day(zone).cast("string"), F.col("event_type"))
+    return key_of(F.col("user_id"), local_day(F.col("event_at"), zone).cast("string"), F.col("event_type"))
 
 
 def _with_account(lines: DataFrame) -> DataFrame:

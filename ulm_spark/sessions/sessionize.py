@@ -10,8 +10,6 @@ from ulm_spark.contracts.silver import MONEY, SESSIONS, SHOPPER_EVENT_TYPES
 from ulm_spark.sessions.cut import US, VISIT, SessionRules, cut_visits, local_day, session_id
 from ulm_spark.sessions.fragments import MONEY_PARTS, TAGS, condense_events, currency_of, n_of, place_of
 
-_PLURALS = {"search": "searches", "purchase": "purchases"}
-
 
 def sessionize(events: DataFrame, rules: SessionRules, zone: str) -> DataFrame:
     """One row per visit, from all events that the lake knows.
@@ -61,18 +59,17 @@ def name_products(visits: DataFrame, events: DataFrame) -> DataFrame:
 def _columns(gap_s: int, zone: str) -> list[Column]:
     n_events = reduce(add, (F.col(n_of(kind)) for kind in SHOPPER_EVENT_TYPES))
     us = F.col("ended_us") - F.col("started_us")
-    bought, in_cart = F.col("n_purchase") > 0, F.col("n_cart") > 0
-    looked = F.col("n_view") + F.col("n_click") > 0
+    bought, in_cart = F.col("n_purchases") > 0, F.col("n_carts") > 0
+    looked = F.col("n_views") + F.col("n_clicks") > 0
     columns = {
         "session_id": session_id(),
         "started_at": F.timestamp_micros("started_us"),
         "ended_at": F.timestamp_micros("ended_us"),
         "closes_at": F.timestamp_micros(F.col("ended_us") + gap_s * US + 1),
-        "session_on": local_day("started_us", zone),
+        "session_on": local_day(F.timestamp_micros("started_us"), zone),
         "duration_s": F.floor(us / US),
         "mean_dwell_s": F.when(n_events > 1, us / US / (n_events - 1)),
         "n_events": n_events,
-        **{f"n_{_PLURALS.get(kind, kind + 's')}": F.col(n_of(kind)) for kind in SHOPPER_EVENT_TYPES},
         "funnel_step": F.when(bought, "purchase").when(in_cart, "cart").when(looked, "view").otherwise("visit"),
         "currency": currency_of(F.col("paid_in.tie")),
         "cart_value": _money(F.greatest(F.coalesce("cart_parts", F.lit(0)), F.lit(0))),

@@ -62,8 +62,8 @@ def reached_events(events: DataFrame, spans: DataFrame, visits: DataFrame) -> Da
 
 def days_of(extents: DataFrame, zone: str, margin_s: int = 0) -> DataFrame:
     """The shop's local days that any of the extents lies on, margin_s before and behind it included. Out: day."""
-    first = local_day(F.col("from_us") - margin_s * US, zone)
-    last = local_day(F.col("until_us") + margin_s * US, zone)
+    first = local_day(F.timestamp_micros(F.col("from_us") - margin_s * US), zone)
+    last = local_day(F.timestamp_micros(F.col("until_us") + margin_s * US), zone)
     return extents.select(F.explode(F.sequence(first, last)).alias("day")).distinct()
 
 
