@@ -44,6 +44,8 @@ def spark_session(folder: str, n_partitions: int) -> SparkSession:
     settings = {
         "spark.master": f"local[{N_CORES}]",
         "spark.driver.memory": HEAP,
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+        "spark.sql.adaptive.autoBroadcastJoinThreshold": "64m",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",

@@ -47,9 +47,11 @@ def name_products(visits: DataFrame, events: DataFrame) -> DataFrame:
 
     Edge: of products with one hash (one pair in 37 times ten to the 18) the first in the alphabet counts.
     """
-    # Distinct first, which Spark does by hashing: the least of many texts it finds by sorting all events.
-    named = events.where(F.col("product_id").isNotNull()).select("product_id").distinct()
-    products = named.groupBy(F.xxhash64("product_id").alias("hash")).agg(F.min("product_id").alias("product_id"))
+    # Distinct first, which Spark does by hashing: the least of many texts it finds by sorting all events. The count
+    # is asked for because Spark leaves out a distinct below a least value.
+    counted = events.where(F.col("product_id").isNotNull()).groupBy("product_id").agg(F.count(F.lit(1)).alias("n"))
+    named = counted.where(F.col("n") > 0).groupBy(F.xxhash64("product_id").alias("hash"))
+    products = named.agg(F.min("product_id").alias("product_id"))
     for end in ("landing", "exit"):
         of_end = products.select(F.col("hash").alias(end), F.col("product_id").alias(f"{end}_product_id"))
         visits = visits.join(of_end, on=end, how="left")
