@@ -61,6 +61,15 @@ def test_every_tables_key_is_unique_and_only_tables_of_identities_are_empty(
     assert (n_rows == 0) == (table.name in WITHOUT_ROWS)
 
 
+def test_a_days_sequences_lie_in_even_files_and_are_written_in_the_days_vocabulary(shop: Shop) -> None:
+    sequences = shop.read("silver.sequences")
+    sizes = [row["count"] for row in sequences.groupBy("_metadata.file_path").count().collect()]
+    assert len(sizes) == 8
+    assert max(sizes) - min(sizes) <= 1
+    tables = (sequences, shop.read("silver.item_vocabulary"), shop.read("silver.category_vocabulary"))
+    assert reduce(DataFrame.union, (table.select("vocabulary_version") for table in tables)).distinct().count() == 1
+
+
 def test_sessions_equal_the_planted_ones_where_gaps_are_unambiguous(shop: Shop) -> None:
     planted = shop.read("truth.events").select("event_id", F.col("session_id").alias("planted"), "is_ambiguous")
     found = (

@@ -5,21 +5,31 @@ from random import Random
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from jobs import build_metrics, build_orders, build_sequences, sessionize
 from tests.frames import rows_of, utc
 from ulm_spark.contracts.gold import DAILY_ACTIVITY, DATA_QUALITY, FUNNEL, RETENTION
-from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, ORDER_LINES, ORDERS, SEQUENCES, SESSIONS
+from ulm_spark.contracts.silver import (
+    CATEGORY_VOCABULARY,
+    EVENTS,
+    ITEM_VOCABULARY,
+    ORDER_LINES,
+    ORDERS,
+    SEQUENCES,
+    SESSIONS,
+)
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.order_lines import list_order_lines
 from ulm_spark.sessions.orders import summarise_orders
 from ulm_spark.sessions.sequences import SequenceRules
+from ulm_spark.sessions.sessionize import sessionize as sessions_of
 
 AS_OF = date(2024, 3, 5)
 RESTATED = (SESSIONS, ORDER_LINES, ORDERS)
-AS_OF_TABLES = (ITEM_VOCABULARY, SEQUENCES, DAILY_ACTIVITY, FUNNEL, RETENTION, DATA_QUALITY)
+AS_OF_TABLES = (ITEM_VOCABULARY, CATEGORY_VOCABULARY, SEQUENCES, DAILY_ACTIVITY, FUNNEL, RETENTION, DATA_QUALITY)
 
 
 def some_events(spark: SparkSession, n_events: int) -> DataFrame:
@@ -35,7 +45,8 @@ def some_events(spark: SparkSession, n_events: int) -> DataFrame:
                 "event_on": when.date(),
                 "event_type": random.choice(["view", "view", "cart", "purchase", "return"]),
                 "user_id": random.choice([None, *(f"u{n}" for n in range(120))]),
-                "product_id": f"p{random.randrange(20)}",
+                "product_id": f"p{(product := random.randrange(20))}",
+                "category": f"c{product % 3}",
                 "is_item": True,
                 "unit_price": random.randrange(1, 50),
                 "currency": "EUR",
@@ -44,6 +55,15 @@ def some_events(spark: SparkSession, n_events: int) -> DataFrame:
             }
         )
     return rows_of(spark, EVENTS, rows)
+
+
+def sequence_files(lake: Lake) -> dict[str, list[str]]:
+    """The rows of silver.sequences by the number that Spark gave their file."""
+    lying: dict[str, list[str]] = {}
+    number = F.substring("_metadata.file_name", 1, 10)  # part-00003 and a random rest
+    for file, row in lake.read(SEQUENCES).select(number, F.to_json(F.struct("*"))).collect():
+        lying.setdefault(file, []).append(row)
+    return {file: sorted(rows) for file, rows in lying.items()}
 
 
 @pytest.mark.flow
@@ -66,16 +86,20 @@ def test_late_events_restate_what_they_touch_and_a_rerun_changes_nothing(
     early, as_of_rows = rows(*RESTATED), rows(*AS_OF_TABLES)
     assert all(early.values())
     assert all(as_of_rows.values())
-    assert len(lake.read(SEQUENCES).inputFiles()) == 8
+    files = sequence_files(lake)
+    sizes = {len(rows) for rows in files.values()}
+    assert len(files) == len(lake.read(SEQUENCES).inputFiles()) == 8
+    assert max(sizes) - min(sizes) <= 1
     build_sequences.run(spark, sequence_conf, AS_OF)
-    assert rows(ITEM_VOCABULARY, SEQUENCES).items() <= as_of_rows.items()
+    assert sequence_files(lake) == files
+    assert rows(ITEM_VOCABULARY, CATEGORY_VOCABULARY, SEQUENCES).items() <= as_of_rows.items()
 
     everything = some_events(spark, 700)
     lake.append(everything.where("event_id >= '0500'"), EVENTS)
     sessionize.run(spark, sessionize.Conf(lake=lake_conf), AS_OF)
     build_orders.run(spark, build_orders.Conf(lake=lake_conf), AS_OF)
     lines = list_order_lines(everything, "UTC", "EUR")
-    in_time = (sessionize.sessionize(everything, SessionRules(), "UTC"), lines, summarise_orders(lines))
+    in_time = (sessions_of(everything, SessionRules(), "UTC"), lines, summarise_orders(lines))
     for table, frame in zip(RESTATED, in_time, strict=True):
         restated = rows(table)[table.name]
         assert restated != early[table.name]

@@ -21,6 +21,7 @@ TABLES: tuple[Table, ...] = (
     silver.ORDER_LINES,
     silver.ORDERS,
     silver.ITEM_VOCABULARY,
+    silver.CATEGORY_VOCABULARY,
     silver.SEQUENCES,
     gold.USER_FEATURES,
     gold.USER_SEGMENTS,

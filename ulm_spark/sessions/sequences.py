@@ -5,12 +5,14 @@ from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
 from ulm_spark.config.require import require
 from ulm_spark.contracts.silver import SEQUENCES, SHOPPER_EVENT_TYPES
-from ulm_spark.sessions.vocabulary import item_events
+from ulm_spark.sessions.catalogue import is_of_sequences, known_events
+from ulm_spark.sessions.cut import US, shopper_events
 
-_US = 1_000_000
+_NUMBERS = ("item_index", "category_index", "price_band")
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,16 @@ class SequenceRules:
     event_types: kinds of shopper event that make a sequence.
     max_length: a user's last so many events are kept.
     min_item_events: an item with fewer events by as_of gets no number and is left out.
-    n_files: files that a day's sequences are written to; Delta writes one row group a file, and each
-    rank of a training reads whole row groups, so have at least as many as ranks.
+    n_price_bands: into so many bands of as many items each the prices of a currency are parted.
+    n_files: files that a day's sequences are dealt out to, the same number of rows to each, up to one.
+    Delta writes one row group a file, and each rank of a training reads whole row groups: with a multiple
+    of the ranks they are even.
     """
 
     event_types: tuple[str, ...] = ("view", "cart", "purchase")
     max_length: int = 50
     min_item_events: int = 1
+    n_price_bands: int = 10
     n_files: int = 8
 
     def __post_init__(self) -> None:
@@ -34,53 +39,71 @@ class SequenceRules:
         are_kinds = not unknown and 0 < len(set(self.event_types)) == len(self.event_types)
         expected = f"distinct kinds out of {', '.join(SHOPPER_EVENT_TYPES)}"
         require(are_kinds, "sequences.event_types", ", ".join(self.event_types) or "nothing", expected)
-        for name in ("max_length", "min_item_events", "n_files"):
+        for name in ("max_length", "min_item_events", "n_price_bands", "n_files"):
             require(getattr(self, name) >= 1, f"sequences.{name}", getattr(self, name), "at least 1")
 
 
 def build_sequences(
-    events: DataFrame, vocabulary: DataFrame, rules: SequenceRules, as_of: date, zone: str
+    events: DataFrame, vocabulary: DataFrame, rules: SequenceRules, gap_s: int, as_of: date, zone: str
 ) -> DataFrame:
     """Each user's last events on items, oldest first, as known at the end of as_of.
 
-    In:   silver.events, any span; silver.item_vocabulary of the same as_of alone.
-    Out:  silver.sequences of one as_of, spread over rules.n_files partitions by a hash of user_id and
-          sorted within, so that the same rows always lie in the same files.
+    In:   silver.events, any span; silver.item_vocabulary of the same as_of alone. gap_s is the silence that a
+          visit survives.
+    Out:  silver.sequences of one as_of.
     Rule: events on items of the vocabulary, ordered by (event_at, event_id); the last max_length of
-          them. gap_seconds is whole seconds since the event before it in the array.
-    Edge: a user without such an event is absent.
+          them. Category and price band are the item's as of as_of, also for older events: a view seldom
+          says a price, and a number means the same in a history as for an item that a model may name.
+          gap_seconds is whole seconds since the event before it in the array. dwell_seconds is whole
+          seconds to the user's next shopper event of any kind known by then, in the same order: no
+          second counts for two looks, and midnight ends none.
+    Edge: a user without such an event is absent. dwell_seconds is 0 where nothing is known to follow
+          within gap_s: how long the last look of a visit took, nobody saw.
     """
-    numbers = vocabulary.select("product_id", "item_index")
-    coded = (
-        item_events(events, rules.event_types, as_of, zone)
-        .select("user_id", "event_at", "event_id", "product_id", _code().alias("event_code"))
-        .join(numbers, on="product_id", how="inner")
+    last = _last_steps(_timed(known_events(events, as_of, zone), rules, gap_s), vocabulary, rules.max_length)
+    step = F.struct("event_at", "event_id", "event_code", "dwell_s", *_NUMBERS)
+    by_user = last.groupBy("user_id").agg(
+        F.array_sort(F.collect_list(step)).alias("steps"), F.max("vocabulary_version").alias("vocabulary_version")
     )
-    latest_first = Window.partitionBy("user_id").orderBy(F.desc("event_at"), F.desc("event_id"))
-    place = F.row_number().over(latest_first.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    last = coded.withColumn("place", place).where(F.col("place") <= rules.max_length)
-    step = F.struct("event_at", "event_id", "item_index", "event_code")
-    sequences = last.groupBy("user_id").agg(F.array_sort(F.collect_list(step)).alias("steps"))
-    return (
-        sequences.select(
-            F.lit(as_of).alias("as_of"),
-            "user_id",
-            F.size("steps").alias("n_items"),
-            F.col("steps.item_index").alias("item_indices"),
-            F.col("steps.event_code").alias("event_codes"),
-            _gaps().alias("gap_seconds"),
-            F.element_at("steps", -1)["event_at"].alias("last_event_at"),
-        )
-        .select(*SEQUENCES.column_names)
-        .repartition(rules.n_files, "user_id")
-        .sortWithinPartitions("as_of", "user_id")
-    )
+    return by_user.select(
+        F.lit(as_of).alias("as_of"),
+        "user_id",
+        F.size("steps").alias("n_items"),
+        F.col("steps.item_index").alias("item_indices"),
+        F.col("steps.event_code").alias("event_codes"),
+        _gaps().alias("gap_seconds"),
+        F.col("steps.category_index").alias("category_indices"),
+        F.col("steps.price_band").alias("price_bands"),
+        F.col("steps.dwell_s").alias("dwell_seconds"),
+        F.element_at("steps", -1)["event_at"].alias("last_event_at"),
+        "vocabulary_version",
+    ).select(*SEQUENCES.column_names)
+
+
+def _timed(known: DataFrame, rules: SequenceRules, gap_s: int) -> DataFrame:
+    """The events that sequences are made of, each with the seconds to the user's next event of any kind."""
+    of_sequences = is_of_sequences(rules.event_types).alias("is_wanted")
+    timed = shopper_events(known).select("user_id", "event_at", "event_id", "product_id", _code(), of_sequences)
+    until_next_us = F.unix_micros(F.lag("event_at").over(_latest_first())) - F.unix_micros("event_at")
+    dwell_s = F.when(until_next_us <= gap_s * US, F.floor(until_next_us / US)).otherwise(F.lit(0))
+    return timed.withColumn("dwell_s", dwell_s.cast("bigint")).where("is_wanted")
+
+
+def _last_steps(timed: DataFrame, vocabulary: DataFrame, max_length: int) -> DataFrame:
+    numbers = vocabulary.select("product_id", *_NUMBERS, "vocabulary_version")
+    place = F.row_number().over(_latest_first().rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    coded = timed.join(numbers, on="product_id", how="inner")
+    return coded.withColumn("place", place).where(F.col("place") <= max_length)
+
+
+def _latest_first() -> WindowSpec:
+    return Window.partitionBy("user_id").orderBy(F.desc("event_at"), F.desc("event_id"))
 
 
 def _code() -> Column:
     """1 plus the event type's place in SHOPPER_EVENT_TYPES."""
     kinds = F.array(*(F.lit(kind) for kind in SHOPPER_EVENT_TYPES))
-    return F.array_position(kinds, F.col("event_type")).cast("int")
+    return F.array_position(kinds, F.col("event_type")).cast("int").alias("event_code")
 
 
 def _gaps() -> Column:
@@ -89,6 +112,6 @@ def _gaps() -> Column:
     def since_last(step: Column, place: Column) -> Column:
         earlier = F.get("steps", place - 1)  # null before the first
         us = F.unix_micros(step["event_at"]) - F.unix_micros(earlier["event_at"])
-        return F.coalesce(F.floor(us / _US), F.lit(0).cast("bigint"))
+        return F.coalesce(F.floor(us / US), F.lit(0).cast("bigint"))
 
     return F.transform("steps", since_last)
