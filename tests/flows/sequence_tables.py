@@ -13,10 +13,22 @@ from ulm_spark.lake.store import Lake
 AS_OF = date(2024, 3, 31)
 N_ITEMS = 10
 PURCHASE, VIEW = 6, 1
+VERSION = "00c0ffee00c0ffee"
 
 
 def product(index: int) -> str:
     return f"p{index:02d}"
+
+
+def item(index: int) -> dict[str, object]:
+    """A row of the vocabulary."""
+    return {
+        "as_of": AS_OF,
+        "item_index": index,
+        "product_id": product(index),
+        "n_events": 9,
+        "vocabulary_version": VERSION,
+    }
 
 
 def history(user: int) -> dict[str, object]:
@@ -30,6 +42,7 @@ def history(user: int) -> dict[str, object]:
         "event_codes": [PURCHASE if step % 3 == 0 else VIEW for step in range(n_items)],
         "gap_seconds": [0] + [3600] * (n_items - 1),
         "last_event_at": datetime.fromisoformat("2024-03-31T20:00:00+00:00") - timedelta(hours=user),
+        "vocabulary_version": VERSION,
     }
 
 
@@ -37,10 +50,7 @@ def fill(spark: SparkSession, lake: Lake, n_users: int) -> None:
     """Vocabulary, sequences in four files, and the purchases as events; another day's slice beside them."""
     for table in (ITEM_VOCABULARY, SEQUENCES, EVENTS):
         lake.create(table)
-    numbers = [
-        {"as_of": AS_OF, "item_index": i, "product_id": product(i), "n_events": 9} for i in range(1, N_ITEMS + 1)
-    ]
-    lake.append(rows_of(spark, ITEM_VOCABULARY, numbers), ITEM_VOCABULARY)
+    lake.append(rows_of(spark, ITEM_VOCABULARY, [item(index) for index in range(1, N_ITEMS + 1)]), ITEM_VOCABULARY)
     histories = [history(user) for user in range(n_users)]
     other_day = [{**row, "as_of": AS_OF - timedelta(days=1)} for row in histories[:3]]
     lake.append(rows_of(spark, SEQUENCES, [*histories, *other_day]).repartition(4, "user_id"), SEQUENCES)

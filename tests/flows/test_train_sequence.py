@@ -10,7 +10,17 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs import recommend_next_items, train_sequence
-from tests.flows.sequence_tables import AS_OF, N_ITEMS, PURCHASE, fill, history, product, small_training
+from tests.flows.sequence_tables import (
+    AS_OF,
+    N_ITEMS,
+    PURCHASE,
+    VERSION,
+    fill,
+    history,
+    item,
+    product,
+    small_training,
+)
 from tests.frames import rows_of
 from ulm_spark.config.errors import DataQualityError, TrainingError
 from ulm_spark.config.load import load
@@ -76,6 +86,7 @@ def test_the_registered_model_says_what_it_was_trained_on(trained: Trained) -> N
     assert trained.model["metrics"]["n_rows"] == trained.model["n_rows"]
     assert trained.snapshot.version == trained.lake.version(SEQUENCES)
     assert trained.snapshot.n_items == N_ITEMS
+    assert trained.snapshot.vocabulary_version == VERSION
     assert json.loads(trained.model["settings"])["dim"] == 8
     assert [text.split(":")[0] for text in trained.said[1:]] == ["epoch 1/2", "epoch 2/2"]
     assert not list((Path(trained.lake.root) / "_checkpoints" / "sequence").iterdir())
@@ -122,8 +133,20 @@ def test_sequences_without_a_vocabulary_are_refused(spark: SparkSession, trained
 
 
 def test_another_numbering_of_items_is_refused(spark: SparkSession, trained: Trained) -> None:
-    changed = [{"as_of": AS_OF, "item_index": 1, "product_id": "new", "n_events": 9}]
+    changed = [{**item(1), "product_id": "new"}]
     trained.lake.merge(rows_of(spark, ITEM_VOCABULARY, changed), ITEM_VOCABULARY, delete_missing=False)
     conf = recommend_next_items.Conf(lake=trained.conf.lake, training=trained.conf.training)
     with pytest.raises(DataQualityError, match="another numbering"):
         recommend_next_items.run(spark, conf, AS_OF)
+
+
+def test_sequences_of_another_vocabulary_are_neither_scored_nor_learnt_from(
+    spark: SparkSession, trained: Trained
+) -> None:
+    stray = {**history(7), "vocabulary_version": "other"}
+    trained.lake.merge(rows_of(spark, SEQUENCES, [stray]), SEQUENCES, delete_missing=False)
+    conf = recommend_next_items.Conf(lake=trained.conf.lake, training=trained.conf.training)
+    with pytest.raises(DataQualityError, match=rf"in vocabulary {VERSION}, other; expected that of the model"):
+        recommend_next_items.run(spark, conf, AS_OF)
+    with pytest.raises(DataQualityError, match="in 2 vocabulary versions"):
+        train_sequence.run(spark, trained.conf, AS_OF)

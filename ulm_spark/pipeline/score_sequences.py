@@ -24,7 +24,7 @@ from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.ledger import Run
 from ulm_spark.pipeline.spark_launch import pack
-from ulm_spark.pipeline.train_sequences import day_vocabulary
+from ulm_spark.pipeline.train_sequences import day_versions, day_vocabulary
 from ulm_spark.recommend.interactions import bought_items
 from ulm_spark.recommend.rank import top_places
 from ulm_spark.sequence.conf import TrainingConf
@@ -171,11 +171,18 @@ def _listed(part: pd.DataFrame, scores: NDArray[np.float32], top_n: int) -> pd.D
 def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str) -> DataFrame:
     """The lists of the run's day by the model stored at path. Out: gold.next_item_recommendations.
 
-    Errors: DataQualityError where the items were numbered anew since the model was trained.
+    Errors: DataQualityError where the items were numbered anew since the model was trained, or where the sequences
+    are written in another vocabulary than the model's.
     """
     as_of = ledger.as_of
     folder = ledger.model_dir(path).local
     trained = Manifest.read(folder / MANIFEST)
+    versions = day_versions(ledger)
+    if set(versions) - {trained.snapshot.vocabulary_version}:
+        raise DataQualityError(
+            f"{SEQUENCES.name}: found the sequences and items of {as_of} in vocabulary {', '.join(versions)}; expected "
+            f"that of the model of {path}, {trained.snapshot.vocabulary_version}. Run train_sequence again."
+        )
     is_day = F.col("as_of") == F.lit(as_of)
     vocabulary = ledger.read(ITEM_VOCABULARY).where(is_day)
     if vocabulary_checksum(day_vocabulary(vocabulary, as_of)) != trained.snapshot.vocabulary_checksum:

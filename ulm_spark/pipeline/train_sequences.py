@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ulm_spark.config.clock import end_of
-from ulm_spark.config.errors import TrainingError
+from ulm_spark.config.errors import DataQualityError, TrainingError
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.fingerprint import code_version
@@ -22,7 +22,10 @@ from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, training
 
 
 def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
-    """Trains on the run's day and writes the row of ops.sequence_models, none where the day has no sequence."""
+    """Trains on the run's day and writes the row of ops.sequence_models, none where the day has no sequence.
+
+    Errors: DataQualityError where its sequences are written in another vocabulary than is there.
+    """
     vocabulary = day_vocabulary(ledger.read(ITEM_VOCABULARY), ledger.as_of)
     snapshot = pin_snapshot(ledger, vocabulary, conf, zone)
     ledger.count_in(snapshot.n_rows)
@@ -69,7 +72,7 @@ def train_in(folder: Path, manifest: Manifest, vocabulary: list[str], ledger: Ru
 
 
 def pin_snapshot(ledger: Run, vocabulary: list[str], conf: TrainingConf, zone: str) -> Snapshot:
-    """The day's rows of the version of silver.sequences that the run pinned."""
+    """The day's rows of the version of silver.sequences that the run pinned. Errors: as train_on_day."""
     as_of = ledger.as_of
     day = ledger.read(SEQUENCES).where(F.col("as_of") == F.lit(as_of))
     return Snapshot(
@@ -77,13 +80,33 @@ def pin_snapshot(ledger: Run, vocabulary: list[str], conf: TrainingConf, zone: s
         known_until_s=int(end_of(as_of, zone).timestamp()),
         table=SEQUENCES.name,
         version=ledger.version(SEQUENCES),
-        vocabulary_version=ledger.version(ITEM_VOCABULARY),
+        vocabulary_table_version=ledger.version(ITEM_VOCABULARY),
+        vocabulary_version=_one_version(day_versions(ledger), as_of),
         files=tuple(ledger.active_files(SEQUENCES, as_of)),
         n_rows=day.count(),
         n_items=len(vocabulary),
         vocabulary_checksum=vocabulary_checksum(vocabulary),
         split_rule=split_rule(conf),
     )
+
+
+def day_versions(ledger: Run) -> list[str]:
+    """Each vocabulary_version in which the day's items and sequences are written, sorted."""
+    written = [
+        ledger.read(table).where(F.col("as_of") == F.lit(ledger.as_of)).select("vocabulary_version")
+        for table in (ITEM_VOCABULARY, SEQUENCES)
+    ]
+    return sorted(str(row[0]) for row in written[0].unionByName(written[1]).distinct().collect())
+
+
+def _one_version(versions: list[str], as_of: date) -> str:
+    """The version, empty where the day has no row."""
+    if len(versions) > 1:
+        raise DataQualityError(
+            f"{SEQUENCES.name}: found the sequences and items of {as_of} in {len(versions)} vocabulary versions "
+            f"({', '.join(versions)}); expected one. Run build_sequences again."
+        )
+    return versions[0] if versions else ""
 
 
 def day_vocabulary(vocabulary: DataFrame, as_of: date) -> list[str]:

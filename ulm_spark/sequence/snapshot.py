@@ -20,7 +20,8 @@ class Snapshot:
     """The training set.
 
     as_of: the day, ISO. known_until_s: end of that day, seconds since 1970 UTC. table, version: what was
-    pinned; vocabulary_version likewise for silver.item_vocabulary. files: active Parquet files of the slice, sorted.
+    pinned; vocabulary_table_version likewise for silver.item_vocabulary. vocabulary_version: names the content
+    in whose numbers the rows are written. files: active Parquet files of the slice, sorted.
     n_rows: rows in them. columns: what is read. n_items: items of the vocabulary; indices run from
     1 to n_items. vocabulary_checksum: of the product ids in order. split_rule: in words.
     """
@@ -29,7 +30,8 @@ class Snapshot:
     known_until_s: int
     table: str
     version: int
-    vocabulary_version: int
+    vocabulary_table_version: int
+    vocabulary_version: str
     files: tuple[str, ...]
     n_rows: int
     n_items: int
