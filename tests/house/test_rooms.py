@@ -22,7 +22,7 @@ FORBIDDEN_NAMES = {"SparkSession", "udf", "current_timestamp", "current_date"}
 # Functions that may compute: a fit does by its nature, a scan of source files looks at the files.
 MAY_COMPUTE = ("fit_", "choose_", "measure_")
 # An ingest must look at its files before a frame over them can be built, and write its tables in an order.
-ORCHESTRATES = ("events/files.py", "events/intake.py")
+ORCHESTRATES = ("events/files.py", "events/intake.py", "events/message_intake.py")
 
 
 def sources(*rooms: str) -> list[Path]:
@@ -81,16 +81,16 @@ def test_every_config_section_is_some_jobs_or_the_pipelines() -> None:
     from dataclasses import fields
 
     from ulm_spark.config.load import SECTIONS
-    from ulm_spark.pipeline.graph import SIMULATION, job_names
+    from ulm_spark.pipeline.graph import SIMULATION, STREAM, job_names
     from ulm_spark.pipeline.runner import RunSections, load_job
 
-    confs = [load_job(job).Conf for job in (*job_names(), SIMULATION)]
+    confs = [load_job(job).Conf for job in (*job_names(), SIMULATION, STREAM)]
     known = {field.name for conf in (*confs, RunSections) for field in fields(conf)}  # type: ignore[arg-type]
     assert known == set(SECTIONS)
 
 
 def test_every_job_of_the_contracts_has_its_file_and_every_file_its_contract() -> None:
-    from ulm_spark.pipeline.graph import SIMULATION, job_names
+    from ulm_spark.pipeline.graph import SIMULATION, STREAM, job_names
 
     files = {path.stem for path in (ROOT / "jobs").glob("*.py") if path.stem != "__init__"}
-    assert files == {*job_names(), SIMULATION}
+    assert files == {*job_names(), SIMULATION, STREAM}

@@ -43,3 +43,7 @@ class LockedError(RefusedError):
 
 class TrainingError(UlmError):
     """Training that could not start or did not end well."""
+
+
+class StreamError(UlmError):
+    """A stream that ended by an error."""

@@ -18,6 +18,7 @@ SECTIONS = (
     "shop",
     "spark",
     "source",
+    "stream",
     "anomalies",
     "quality",
     "simulation",

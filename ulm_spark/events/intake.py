@@ -161,6 +161,11 @@ def told_days(spark: SparkSession, conf: SourceConf, reading: Reading, ledger: L
             failed = new_files(list_files(spark, conf.path, reading.adapter.files), ingested)
             _tell_days(ledger, source, failed_days(source, failed, reading.zone))
         raise
+    tell_ingested_days(ledger, source)
+
+
+def tell_ingested_days(ledger: Ledger, source: str) -> None:
+    """Makes ops.ingested_days say what ops.ingested_files says, and of the source that nothing failed."""
     _tell_days(ledger, source, [])
 
 

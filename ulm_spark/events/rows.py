@@ -65,7 +65,7 @@ def receive(content: DataFrame, files: DataFrame, batch: Batch, adapter: SourceA
         numbered = content.withColumn("source_line", F.col("row_index") + 1)
     else:
         numbered = number_lines(content)
-    line, line_bytes = _decoded(adapter)
+    line, line_bytes = decoded(adapter)
     # A mark of byte order, which some programs put at the top of a file, is no part of its first row.
     without_mark = F.when(F.col("source_line") == 1, F.ltrim(line, F.lit("\ufeff"))).otherwise(line)
     rows = (
@@ -80,9 +80,7 @@ def receive(content: DataFrame, files: DataFrame, batch: Batch, adapter: SourceA
             }
         )
     )
-    if "received_at" in adapter.fields:
-        rows = _with_own_received_at(rows, adapter, n_columns)
-    return rows.select(*RAW_EVENTS.column_names)
+    return with_own_received_at(rows, adapter, n_columns).select(*RAW_EVENTS.column_names)
 
 
 def rejoin_files(raw: DataFrame, files: DataFrame) -> DataFrame:
@@ -92,8 +90,8 @@ def rejoin_files(raw: DataFrame, files: DataFrame) -> DataFrame:
     return joined.select(F.struct(*RAW_EVENTS.column_names, "n_columns", "positions", "problem").alias(ROW))
 
 
-def _decoded(adapter: SourceAdapter) -> tuple[Column, Column]:
-    """The line as text, and its bytes where they are not valid."""
+def decoded(adapter: SourceAdapter) -> tuple[Column, Column]:
+    """The line as text, and its bytes where they are not valid. Of: value, a STRING of whatever bytes."""
     value = F.col("value")
     if adapter.encoding != "UTF-8":
         return F.regexp_replace(F.decode(value.cast("binary"), adapter.encoding), "\r$", ""), F.lit(None).cast("binary")
@@ -102,7 +100,14 @@ def _decoded(adapter: SourceAdapter) -> tuple[Column, Column]:
     return F.regexp_replace(text, "\r$", ""), F.when(~is_valid, value.cast("binary"))
 
 
-def _with_own_received_at(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataFrame:
+def with_own_received_at(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataFrame:
+    """Rows whose received_at is the row's own where the adapter maps one that can be.
+
+    In:   the columns of bronze.raw_events, n_columns and positions.
+    Rule: from 1990 to a day after what received_at was.
+    """
+    if "received_at" not in adapter.fields:
+        return rows
     lineage = F.struct(*RAW_EVENTS.column_names, "n_columns", "positions").alias(ROW)
     own = say_received_at(parse_rows(rows.select(lineage), adapter, n_columns), adapter)
     latest = F.col("received_at") + F.expr("INTERVAL 1 DAY")

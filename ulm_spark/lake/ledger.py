@@ -82,6 +82,12 @@ class Run:
             )
         return self.pinned[table.name]
 
+    def read_on(self, table: Table) -> None:
+        """Pins an input anew, at its latest version; for a run that goes on while the input grows."""
+        version = self.lake.version(table)
+        self.pinned[table.name] = version
+        self.inputs[table.name] = str(self.lake.data_version(table, version))
+
     def frame_of(self, columns: Table | str, rows: Sequence[Sequence[object]]) -> DataFrame:
         """Rows at hand in the order of a table's columns, or a DDL string's, as a frame."""
         return frame_of(self.lake.spark, columns, rows)
@@ -226,10 +232,8 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
         lake.create(RUNS)
         for table in outputs:
             lake.create(table)
-        run.pinned.update({table.name: lake.version(table) for table in input_tables(job)})
-        run.inputs.update(
-            {table.name: str(lake.data_version(table, run.pinned[table.name])) for table in input_tables(job)}
-        )
+        for table in input_tables(job):
+            run.read_on(table)
         try:
             yield run
             locks.refuse_lost()

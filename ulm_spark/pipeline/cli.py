@@ -1,7 +1,7 @@
 """The ``ulm`` command."""
 
 import sys
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ulm_spark.config.clock import shop_zone
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.config.load import load
 from ulm_spark.contracts.ops import REPORTS
@@ -88,6 +89,25 @@ def run(
     report = None if dry_run else newest_report(lake, day)
     if report is not None:
         typer.echo(report)
+
+
+@app.command()
+def stream(
+    config: Config = None,
+    until_caught_up: Annotated[
+        bool, typer.Option("--until-caught-up", help="Stop when what the topic has now is in the lake.")
+    ] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Bring a topic's messages into the lake as they come, and their sessions; Ctrl-C stops it cleanly."""
+    from jobs import stream_events
+
+    conf = load(config, stream_events.Conf, overrides or ())
+    spark = open_session("ulm stream", conf.spark)
+    today = datetime.now(shop_zone(conf.shop.zone)).date()
+    display = Display(1)
+    with display.running(job_graph.STREAM, spark):
+        stream_events.run(spark, conf, today, until_caught_up)
 
 
 @app.command()

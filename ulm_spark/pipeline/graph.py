@@ -9,6 +9,8 @@ from ulm_spark.contracts.tables import TABLES
 
 # Makes input for the graph instead of reading the lake, so a run never starts it.
 SIMULATION = "simulate_shop"
+# Does the work of ingest_events and sessionize for as long as it runs, so a run never starts it either.
+STREAM = "stream_events"
 
 
 def job_names(tables: Sequence[Table] = TABLES) -> tuple[str, ...]:

@@ -15,15 +15,25 @@ from ulm_spark.sessions.touched import days_of, may_reach, on_days, reached_even
 def restate_sessions(ledger: Run, rules: SessionRules, zone: str) -> None:
     """Makes silver.sessions what sessionize makes of all events.
 
-    Rule: where the ledger knows what changed since the last run, visits away from it by more than the
-          gap are neither read nor written; days without a changed event or a touched visit are not
-          opened. The order in which events arrived changes nothing.
+    Rule: where the ledger knows what changed since the last run, as restate_touched does.
     """
     events, changes = ledger.read(EVENTS), ledger.changes(EVENTS)
     if changes is None:
         ledger.progress("all visits")
         ledger.restate(sessionize(events, rules, zone), SESSIONS)
-        return
+    else:
+        restate_touched(ledger, events, changes, rules, zone)
+
+
+def restate_touched(ledger: Run, events: DataFrame, changes: DataFrame, rules: SessionRules, zone: str) -> None:
+    """Brings a change of events into silver.sessions.
+
+    In:   silver.events after the change; changes: rows of it that came, went, or are as they were before
+          an update or after it.
+    Rule: visits away from a change by more than the gap are neither read nor written; days without a
+          changed event or a touched visit are not opened. The order in which events arrived changes
+          nothing, nor does a change that the table has already.
+    """
     with persisted(touched_spans(changes, rules.gap_s)) as spans:
         changed_days = _collected(days_of(spans, zone, margin_s=rules.gap_s))
         if not changed_days:

@@ -1,0 +1,128 @@
+"""One micro-batch of messages into the lake: its rows, what they became, and that it is there.
+
+Beside intake the room's other module that writes in an order: raw rows, quarantine, events, and last of all
+ops.ingested_files, by which a batch that was begun and never finished is told from one that is whole.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from ulm_spark.config.errors import RefusedError
+from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.events.checks import FAILURE, mark_duplicates
+from ulm_spark.events.horizon import is_near
+from ulm_spark.events.intake import Reading
+from ulm_spark.events.ledger import Ledger
+from ulm_spark.events.messages import FIRST_ID, is_out_of_state, is_told, judge_messages, known_ids
+from ulm_spark.events.outcome import count_files, kept_events, quarantined_rows, refuse_lost_rows
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What is known of a micro-batch beside its rows. watermark_ms and known_until_us: as is_out_of_state has them."""
+
+    reading: Reading
+    batch_id: str
+    watermark_ms: int
+    known_until_us: int
+    horizon_days: int
+
+
+def refuse_other_readings(ledger: Ledger, reading: Reading) -> None:
+    """Stops where the lake has rows of the source that were read otherwise. Errors: RefusedError."""
+    of_source = ledger.read(INGESTED_FILES).where(F.col("source") == reading.adapter.name)
+    n_other = of_source.where(F.col("read_by") != reading.read_by).limit(1).collect()
+    if n_other:
+        raise RefusedError(
+            f"source {reading.adapter.name}: found rows in the lake that another adapter, shop.zone or shop.currency "
+            "read; expected the same for all, since messages can't be read again from here. Restore the old ones, or "
+            "start a new lake.root and a new stream.name, which begins with the oldest message."
+        )
+
+
+def is_taken_in(ledger: Ledger, batch_id: str) -> bool:
+    """True where the batch is in the lake, whole."""
+    return bool(ledger.read(INGESTED_FILES).where(F.col("batch_id") == batch_id).limit(1).collect())
+
+
+@contextmanager
+def taken_in(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Iterator[tuple[DataFrame, int]]:
+    """Writes a micro-batch; gives its events, which are kept at hand while the block runs, and how many rows came.
+
+    In:     with_first_ids' frame, persisted: computing it twice would ask the state twice.
+    Errors: DataQualityError where rows in are not events and quarantine together.
+    """
+    reading = batch.reading
+    rows = frame.where(~is_told()).drop(FIRST_ID)
+    raw = rows.withColumn("batch_id", F.lit(batch.batch_id)).select(*RAW_EVENTS.column_names)
+    judged = judge_messages(rows, reading.adapter, reading.zone, reading.currency, batch.batch_id).persist()
+    marked = judged
+    try:
+        first_ids = frame.where(is_told()).select(FIRST_ID)
+        marked = mark_duplicates(judged, _known(ledger, judged, first_ids, batch))
+        marked = marked.persist(StorageLevel.MEMORY_AND_DISK)
+        kept, quarantined = kept_events(marked), quarantined_rows(marked, reading.zone)
+        counts = _count(raw, quarantined, kept, batch)
+        if counts:
+            ledger.append(raw, RAW_EVENTS)
+            if any(row["n_quarantined"] for row in counts):
+                ledger.append(quarantined, QUARANTINE)
+            ledger.append(kept, EVENTS)
+            _finish(ledger, counts, batch)
+        yield kept, sum(row["n_rows"] for row in counts)
+    finally:
+        marked.unpersist()
+        judged.unpersist()
+
+
+def _known(ledger: Ledger, judged: DataFrame, first_ids: DataFrame, batch: MicroBatch) -> DataFrame:
+    """The ids that came before; the lake is asked only for the days of what the state can't tell."""
+    is_out = is_out_of_state(batch.watermark_ms, batch.known_until_us)
+    asked = judged.where(F.col(FAILURE).isNull() & is_out)
+    days = [row["event_on"] for row in asked.select("event_on").distinct().collect()]
+    of_lake = ledger.read(EVENTS)
+    if batch.horizon_days or not days:
+        of_lake = of_lake.where(is_near(days, batch.horizon_days))
+    return known_ids(judged, first_ids, of_lake, is_out)
+
+
+def _count(raw: DataFrame, quarantined: DataFrame, kept: DataFrame, batch: MicroBatch) -> list[Row]:
+    """Per topic and partition what count_files counts, and from where to where its messages are."""
+    spans = raw.groupBy("source_file").agg(
+        F.min("source_line").alias("first_offset"),
+        F.max("source_line").alias("last_offset"),
+        F.unix_millis(F.max("received_at")).alias("received_ms"),
+        F.sum(F.octet_length("line")).alias("size_bytes"),
+    )
+    counts = count_files(spans, raw, quarantined, kept, batch.batch_id)
+    rows = counts.join(spans, on="source_file", how="inner").collect()
+    refuse_lost_rows(rows)
+    return rows
+
+
+def _finish(ledger: Ledger, counts: list[Row], batch: MicroBatch) -> None:
+    ledger.count_in(sum(row["n_rows"] for row in counts))
+    ledger.count_quarantined(sum(row["n_quarantined"] for row in counts))
+    source, read_by = batch.reading.adapter.name, batch.reading.read_by
+    rows = [
+        (
+            source,
+            f"{row['source_file']}/{row['first_offset']}-{row['last_offset']}",
+            datetime.fromtimestamp(row["received_ms"] / 1000, UTC),
+            row["size_bytes"],
+            batch.batch_id,
+            row["n_rows"],
+            row["n_quarantined"],
+            [day.asDict() for day in row["days"]],
+            read_by,
+        )
+        for row in counts
+    ]
+    ledger.append(ledger.frame_of(INGESTED_FILES, rows).coalesce(1), INGESTED_FILES)

@@ -1,0 +1,108 @@
+"""Events from a broker into the lake, micro-batch by micro-batch, and the sessions that they open, extend and join."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.events.batch import SourceConf
+from ulm_spark.events.intake import Reading, take_back_unfinished, tell_ingested_days
+from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, taken_in
+from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
+from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.persisted import persisted
+from ulm_spark.lake.stream import (
+    StreamConf,
+    open_messages,
+    run_until_stopped,
+    start_stream,
+    stream_id,
+    watermark_ms,
+)
+from ulm_spark.pipeline.restate_sessions import restate_sessions, restate_touched
+from ulm_spark.sessions.cut import SessionRules
+
+_TOLD = "events_in_sessions.json"
+
+
+@dataclass
+class EventStream:
+    """What a micro-batch needs. intake and sessions: the runs that hold the locks of the tables that it writes."""
+
+    intake: Run
+    sessions: Run
+    conf: StreamConf
+    source: SourceConf
+    reading: Reading
+    rules: SessionRules
+    known_until_us: int = 0
+    is_replay: bool = True
+
+    def run(self, *, until_caught_up: bool) -> None:
+        """Streams until it is told to stop, or until what is there now is in the lake."""
+        self._begin()
+        messages = open_messages(self.intake.lake.spark, self.conf)
+        reading = self.reading
+        rows = receive_messages(messages, reading.adapter)
+        judged = judge_messages(rows, reading.adapter, reading.zone, reading.currency, "")
+        frame = with_first_ids(rows, judged, self.conf.lateness_s)
+        query = start_stream(frame, self.conf, self.intake.lake.files, self.take, until_caught_up=until_caught_up)
+        try:
+            run_until_stopped(query)
+        finally:
+            tell_ingested_days(self.intake, reading.adapter.name)
+            self.sessions.read_on(EVENTS)
+
+    def take(self, frame: DataFrame, number: int) -> None:
+        """One micro-batch: its rows into the lake, then the sessions that they touch."""
+        files = self.intake.lake.files
+        batch_id = hashlib.sha256(f"{stream_id(files, self.conf)} {number}".encode()).hexdigest()[:16]
+        # Of the batches that come after a start only the first can have been taken in before.
+        is_replay, self.is_replay = self.is_replay, False
+        if is_replay and is_taken_in(self.intake, batch_id):
+            frame.count()  # without an action the state would lack the batch
+            self._restate(self.intake.read(EVENTS).where(F.col("batch_id") == batch_id))
+            return
+        batch = MicroBatch(
+            self.reading,
+            batch_id,
+            watermark_ms(files, self.conf, number),
+            self.known_until_us,
+            self.source.duplicate_horizon_days,
+        )
+        with persisted(frame) as rows, taken_in(self.intake, rows, batch) as (kept, n_rows):
+            if n_rows:
+                self._restate(kept)
+
+    def _begin(self) -> None:
+        """Brings the lake to where no batch is half in it and sessions are those of all its events."""
+        refuse_other_readings(self.intake, self.reading)
+        take_back_unfinished(self.intake)
+        self.sessions.read_on(EVENTS)
+        self._catch_up()
+        last = self.intake.read(EVENTS).agg(F.unix_micros(F.max("event_at"))).collect()[0][0]
+        self.known_until_us = last or 0
+
+    def _catch_up(self) -> None:
+        """Sessions of what came since the last micro-batch whose sessions are known to be there."""
+        told = json.loads(self.intake.lake.files.read_bytes(f"{self.conf.folder}/{_TOLD}") or b"{}")
+        now, key = self.sessions.version(EVENTS), self.sessions.hash_of_conf
+        changes = self.intake.lake.changes(EVENTS, told["version"], now) if told.get("conf") == key else None
+        if changes is None:
+            restate_sessions(self.sessions, self.rules, self.reading.zone)
+        else:
+            restate_touched(self.sessions, self.sessions.read(EVENTS), changes, self.rules, self.reading.zone)
+        self._tell()
+
+    def _restate(self, kept: DataFrame) -> None:
+        restate_touched(self.sessions, self.intake.read(EVENTS), kept, self.rules, self.reading.zone)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Writes down up to which version of silver.events the sessions are those of all events."""
+        lake = self.intake.lake
+        content = json.dumps({"version": lake.version(EVENTS), "conf": self.sessions.hash_of_conf})
+        lake.files.write_bytes(f"{self.conf.folder}/{_TOLD}", content.encode())
