@@ -71,9 +71,9 @@ def send_at(broker: Broker, rate: int, seconds: float, first: int) -> int:
     draw, number, began_s = random.Random(first), first, time.monotonic()
     while (elapsed_s := time.monotonic() - began_s) < seconds:
         due = first + int(elapsed_s * rate)
-        for number in range(number, due):
+        while number < due:
             producer.produce(TOPIC, value=event(number, draw), partition=number % N_PARTITIONS)
-        number = max(number, due)
+            number += 1
         producer.poll(0)
         time.sleep(0.02)
     if producer.flush(60):
@@ -103,9 +103,8 @@ def waits(lake: Path, first: int) -> tuple[np.ndarray, int]:
     commits = DeltaTable(str(lake / "silver" / "sessions")).history()
     made_ms = sorted(c["timestamp"] for c in commits if c["operation"] in ("MERGE", "WRITE"))
     files = DeltaTable(str(lake / "silver" / "events")).file_uris()
-    found = duckdb.sql(
-        f"select batch_id, epoch_us(received_at) / 1e6, cast(substr(event_id, 2) as bigint) n from read_parquet({files})"
-    ).fetchnumpy()
+    columns = "batch_id, epoch_us(received_at) / 1e6 s, cast(substr(event_id, 2) as bigint) n"
+    found = duckdb.sql(f"select {columns} from read_parquet({files})").fetchnumpy()
     batches, inverse = np.unique(found["batch_id"].astype(str), return_inverse=True)
     first_of = np.full(len(batches), np.inf)
     np.minimum.at(first_of, inverse, found["n"])
@@ -113,7 +112,7 @@ def waits(lake: Path, first: int) -> tuple[np.ndarray, int]:
     place[np.argsort(first_of)] = np.arange(len(batches))
     if len(made_ms) != len(batches):
         raise SystemExit(f"found {len(made_ms)} commits of sessions for {len(batches)} batches")
-    seconds = np.asarray(made_ms)[place[inverse]] / 1000 - found[list(found)[1]]
+    seconds = np.asarray(made_ms)[place[inverse]] / 1000 - found["s"]
     order = np.argsort(found["n"])
     is_counted = found["n"][order] >= first
     return seconds[order][is_counted], len(np.unique(inverse[order][is_counted]))

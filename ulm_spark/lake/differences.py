@@ -1,5 +1,6 @@
 """In which rows does a table differ from what it shall be?"""
 
+from datetime import date
 from functools import reduce
 from operator import or_
 
@@ -38,17 +39,37 @@ def differences(kept: DataFrame, fresh: DataFrame, table: Table, delete_missing:
     return joined.where(is_changed).select(*columns, is_gone.alias(IS_GONE), is_moved.alias(_IS_MOVED), N_ROWS)
 
 
-def whereabouts(changes: DataFrame, table: Table) -> str:
+def summarise_differences(changes: DataFrame, table: Table) -> tuple[int, int, list[date] | None]:
+    """Of differences' frame: its rows, the most rows of one key, and the days that a MERGE must look at.
+
+    Rule: days are those of the first DATE column that clusters the table; None where the table has none, a row
+          moved from one day to another, or the days are more than a planner takes quickly.
+    """
+    counts = (F.count(F.lit(1)), F.coalesce(F.max(N_ROWS), F.lit(0)))
+    day = _day_of(table)
+    if day is None:
+        n_rows, most_of_a_key = changes.agg(*counts).collect()[0]
+        return n_rows, most_of_a_key, None
+    found = changes.groupBy(day).agg(*counts, F.max(_IS_MOVED)).limit(_MOST_DAYS + 1).collect()
+    if len(found) > _MOST_DAYS:
+        n_rows, most_of_a_key = changes.agg(*counts).collect()[0]
+        return n_rows, most_of_a_key, None
+    n_rows, most = sum(row[1] for row in found), max((row[2] for row in found), default=0)
+    return n_rows, most, None if any(row[3] for row in found) else [row[0] for row in found]
+
+
+def whereabouts(days: list[date] | None, table: Table) -> str:
     """One more condition of a MERGE, by which it looks only at the files that can hold the changed rows."""
-    days = [column for column in table.columns if column.name in table.cluster_by and column.type == "DATE"]
-    if not days:
+    name = _day_of(table)
+    if days is None or name is None:
         return ""
-    name = days[0].name
-    found = changes.groupBy(name).agg(F.max(_IS_MOVED)).limit(_MOST_DAYS + 1).collect()
-    if len(found) > _MOST_DAYS or any(is_moved for _, is_moved in found):
-        return ""
-    listed = ", ".join(f"DATE'{day}'" for day, _ in found)
+    listed = ", ".join(f"DATE'{day}'" for day in days)
     return f" AND kept.`{name}` = fresh.`{name}` AND kept.`{name}` IN ({listed})"
+
+
+def _day_of(table: Table) -> str | None:
+    days = [column.name for column in table.columns if column.name in table.cluster_by and column.type == "DATE"]
+    return days[0] if days else None
 
 
 def _differs(table: Table) -> str:

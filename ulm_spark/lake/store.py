@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
+from py4j.java_gateway import JavaObject
 from pyspark import StorageLevel
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
@@ -12,7 +13,7 @@ from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError, ContractError
 from ulm_spark.contracts.table import Table
-from ulm_spark.lake.differences import IS_GONE, N_ROWS, differences, whereabouts
+from ulm_spark.lake.differences import IS_GONE, differences, summarise_differences, whereabouts
 from ulm_spark.lake.files import Files, open_files
 from ulm_spark.lake.literal import frame_of, schema_of
 from ulm_spark.lake.persisted import persisted
@@ -139,8 +140,10 @@ class Lake:
 
     def is_empty(self, table: Table) -> bool:
         """True where no data file is active."""
-        detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").first()
-        return detail is not None and int(detail["numFiles"]) == 0
+        if self.conf.catalog:
+            detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").first()
+            return detail is not None and int(detail["numFiles"]) == 0
+        return int(self._snapshot(table).numOfFiles()) == 0
 
     def append(self, frame: DataFrame, table: Table) -> Written:
         """Adds rows. Not idempotent: for a caller that cleans up after a killed run itself."""
@@ -169,15 +172,15 @@ class Lake:
         # Only what differs goes into the MERGE: it would rewrite every file that holds a key of the frame.
         compared = differences(self.read(table, before) if part is None else part, frame, table, delete_missing)
         with persisted(compared, StorageLevel.DISK_ONLY) as changes:
-            n_changes, most_of_a_key = changes.agg(F.count(F.lit(1)), F.max(N_ROWS)).collect()[0]
+            n_changes, most_of_a_key, days = summarise_differences(changes, table)
             if n_changes == 0:
                 return Written(before, 0)
-            if (most_of_a_key or 0) > 1:
+            if most_of_a_key > 1:
                 raise ContractError(
                     f"{table.name}: found a frame with {most_of_a_key} rows of one key; expected one. "
                     f"Make {', '.join(table.key)} unique."
                 )
-            self._merge_changes(changes, table, "" if part is None else whereabouts(changes, table))
+            self._merge_changes(changes, table, "" if part is None else whereabouts(days, table))
         return self._written(table, before)
 
     def _merge_changes(self, changes: DataFrame, table: Table, whereabouts: str) -> None:
@@ -204,12 +207,15 @@ class Lake:
             row = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
             assert row is not None  # a Delta table has at least the commit that made it
             return int(row["version"])
-        # From Delta's own log: SQL's history is a Spark job, and this is asked of every table around every write.
+        return int(self._snapshot(table).version())
+
+    def _snapshot(self, table: Table) -> JavaObject:
+        """Delta's own view of a table kept by path; to ask SQL for it costs a Spark job, and it is asked for often."""
         jvm = self.spark.sparkContext._jvm
         assert jvm is not None
         none = jvm.scala.Option.empty()
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
-        return int(log.update(False, none, none).version())
+        return log.update(False, none, none)
 
     def _commit_info(self, table: Table, version: int) -> dict[str, object]:
         """operation, operationMetrics and timestamp (ms since 1970) of a commit; empty where the log has it no more."""

@@ -3,17 +3,18 @@
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlparse
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ulm_spark.config.errors import StreamError
-from ulm_spark.config.require import require
+from ulm_spark.config.require import local_path, require
 from ulm_spark.lake.files import Files
 from ulm_spark.lake.progress import report_progress
 
@@ -33,11 +34,12 @@ class StreamConf:
     """Section ``stream``.
 
     bootstrap_servers: Kafka's brokers, as host:port with commas between. topic: the topic, or several with
-    commas between. name: of the folder in the lake where the stream keeps how far it is; another name begins
-    with the oldest message. lateness_s: seconds behind the latest event within which the stream knows by
-    itself whether it had an event; older ones are looked up in the lake. every_s: seconds from the
-    beginning of one micro-batch to the next, 0 for at once. most_rows: messages that one takes at most.
-    options: further options of Spark's Kafka source, such as kafka.security.protocol.
+    commas between; empty for the files of source.path as they come. name: of the folder in the lake where the
+    stream keeps how far it is; another name begins with the oldest message. lateness_s: seconds behind the
+    latest event within which the stream knows by itself whether it had an event; older ones are looked up in
+    the lake. every_s: seconds from the beginning of one micro-batch to the next, 0 for at once. most_rows:
+    messages, or files, that one takes at most. options: further options of Spark's Kafka source, such as
+    kafka.security.protocol.
     """
 
     bootstrap_servers: str = ""
@@ -76,6 +78,20 @@ def open_messages(spark: SparkSession, conf: StreamConf) -> DataFrame:
         "maxOffsetsPerTrigger": str(conf.most_rows),
     }
     return spark.readStream.format("kafka").options(**given, **fixed).load()
+
+
+def open_arrivals(spark: SparkSession, path: str, patterns: Sequence[str], conf: StreamConf) -> DataFrame:
+    """Files that come into a folder, or match a pattern, each once. Out: path, a streaming frame."""
+    options = {
+        "pathGlobFilter": f"{{{','.join(patterns)}}}",
+        "recursiveFileLookup": "true",
+        "maxFilesPerTrigger": str(conf.most_rows),
+    }
+    schema = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
+    arrivals = spark.readStream.format("binaryFile").schema(schema).options(**options)
+    return arrivals.load(path if urlparse(path).scheme else str(local_path(path, "source.path").absolute())).select(
+        "path"
+    )
 
 
 def start_stream(
@@ -159,26 +175,31 @@ def _told_to_stop() -> Iterator[threading.Event]:
 def _show(query: StreamingQuery, shown: int) -> int:
     """Says how the latest micro-batches went, each once; gives the number of the last one said."""
     for progress in query.recentProgress:
-        number, n_rows = int(progress["batchId"]), int(progress["numInputRows"])
-        if number <= shown or n_rows == 0:
+        number = int(progress["batchId"])
+        if number <= shown or not progress["numInputRows"]:
             continue
         seconds = progress["durationMs"]["triggerExecution"] / 1000
-        behind = _behind(progress)
-        report_progress(
-            f"batch {number}: {n_rows:,} rows in {seconds:.1f} s, {n_rows / max(seconds, 1e-3):,.0f} rows/s"
-            + (f", {behind:,} rows behind" if behind is not None else "")
-        )
+        n_rows = _n_between(progress, "startOffset", "endOffset")
+        if n_rows is None:
+            report_progress(f"batch {number}: {progress['numInputRows']:,} files in {seconds:.1f} s")
+        else:
+            n_behind = _n_between(progress, "endOffset", "latestOffset")
+            rate = n_rows / max(seconds, 1e-3)
+            report_progress(
+                f"batch {number}: {n_rows:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s, {n_behind:,} rows behind"
+            )
         shown = number
     return shown
 
 
-def _behind(progress: Mapping[str, Any]) -> int | None:
-    """Messages that the broker had and the micro-batch did not take, over all partitions; None where it did not say."""
-    n_behind = 0
+def _n_between(progress: Mapping[str, Any], from_: str, to: str) -> int | None:
+    """Messages from one offset to another over all partitions; None where the source has no such offsets."""
+    n_messages = 0
     for source in progress["sources"]:
-        latest, end = source.get("latestOffset"), source.get("endOffset")
-        if not isinstance(latest, dict) or not isinstance(end, dict):
+        ends = source.get(to)
+        if not isinstance(ends, dict) or not all(isinstance(partitions, dict) for partitions in ends.values()):
             return None
-        for topic, partitions in latest.items():
-            n_behind += sum(int(n) - int(end.get(topic, {}).get(p, 0)) for p, n in partitions.items())
-    return n_behind
+        begins = source.get(from_) or {}
+        for topic, partitions in ends.items():
+            n_messages += sum(int(n) - int(begins.get(topic, {}).get(p, 0)) for p, n in partitions.items())
+    return n_messages

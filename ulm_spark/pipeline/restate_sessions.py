@@ -43,8 +43,9 @@ def restate_touched(ledger: Run, events: DataFrame, changes: DataFrame, rules: S
         with persisted(touched_visits(near, spans, rules, zone)) as visits:
             extents = spans.unionByName(visits.select(*spans.columns))
             part = events.where(on_days("event_on", _collected(days_of(extents, zone))))
-            anew = sessionize(reached_events(part, spans, visits), rules, zone)
-            ledger.restate_part(anew, SESSIONS, visits.select(*SESSIONS.column_names))
+            with persisted(reached_events(part, spans, visits)) as reached:
+                anew = sessionize(reached, rules, zone)
+                ledger.restate_part(anew, SESSIONS, visits.select(*SESSIONS.column_names))
 
 
 def _collected(days: DataFrame) -> set[date]:

@@ -9,13 +9,14 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.batch import SourceConf
-from ulm_spark.events.intake import Reading, take_back_unfinished, tell_ingested_days
+from ulm_spark.events.intake import Reading, open_intake, take_back_unfinished, take_in, tell_ingested_days
 from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, taken_in
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
 from ulm_spark.lake.stream import (
     StreamConf,
+    open_arrivals,
     open_messages,
     run_until_stopped,
     start_stream,
@@ -44,17 +45,37 @@ class EventStream:
     def run(self, *, until_caught_up: bool) -> None:
         """Streams until it is told to stop, or until what is there now is in the lake."""
         self._begin()
-        messages = open_messages(self.intake.lake.spark, self.conf)
-        reading = self.reading
-        rows = receive_messages(messages, reading.adapter)
-        judged = judge_messages(rows, reading.adapter, reading.zone, reading.currency, "")
-        frame = with_first_ids(rows, judged, self.conf.lateness_s)
-        query = start_stream(frame, self.conf, self.intake.lake.files, self.take, until_caught_up=until_caught_up)
+        is_of_files = not self.conf.topic
+        frame, take = (self._arrivals(), self.take_files) if is_of_files else (self._messages(), self.take)
+        query = start_stream(frame, self.conf, self.intake.lake.files, take, until_caught_up=until_caught_up)
         try:
             run_until_stopped(query)
         finally:
-            tell_ingested_days(self.intake, reading.adapter.name)
+            tell_ingested_days(self.intake, self.reading.adapter.name)
             self.sessions.read_on(EVENTS)
+
+    def take_files(self, arrivals: DataFrame, number: int) -> None:
+        """One micro-batch of files: those that the lake lacks, as ingest_events reads them, then their sessions."""
+        lake = self.intake.lake
+        before = lake.version(EVENTS)
+        intake = open_intake(lake.spark, self.source, self.reading, self.intake)
+        if intake is None:
+            return
+        self.intake.progress(f"batch {number}: {intake.summary}")
+        take_in(self.intake, intake)
+        changes = lake.changes(EVENTS, before, lake.version(EVENTS))
+        assert changes is not None  # versions of a moment ago
+        self._restate(changes)
+
+    def _arrivals(self) -> DataFrame:
+        return open_arrivals(self.intake.lake.spark, self.source.path, self.reading.adapter.files, self.conf)
+
+    def _messages(self) -> DataFrame:
+        refuse_other_readings(self.intake, self.reading)
+        reading, messages = self.reading, open_messages(self.intake.lake.spark, self.conf)
+        rows = receive_messages(messages, reading.adapter)
+        judged = judge_messages(rows, reading.adapter, reading.zone, reading.currency, "")
+        return with_first_ids(rows, judged, self.conf.lateness_s)
 
     def take(self, frame: DataFrame, number: int) -> None:
         """One micro-batch: its rows into the lake, then the sessions that they touch."""
@@ -79,7 +100,6 @@ class EventStream:
 
     def _begin(self) -> None:
         """Brings the lake to where no batch is half in it and sessions are those of all its events."""
-        refuse_other_readings(self.intake, self.reading)
         take_back_unfinished(self.intake)
         self.sessions.read_on(EVENTS)
         self._catch_up()
