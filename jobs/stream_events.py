@@ -41,8 +41,8 @@ def run(spark: SparkSession, conf: Conf, as_of: date, until_caught_up: bool = Fa
     sessions = sessionize.Conf(conf.lake, conf.spark, conf.shop, conf.sessions)
     reading = Reading(load_adapter(conf.source.adapter), conf.shop.zone, conf.shop.currency)
     with (
-        open_run(spark, ingest, ingest_events.JOB, as_of) as of_events,
-        open_run(spark, sessions, sessionize.JOB, as_of) as of_sessions,
+        open_run(spark, ingest, ingest_events.JOB, as_of, is_stream=True) as of_events,
+        open_run(spark, sessions, sessionize.JOB, as_of, is_stream=True) as of_sessions,
     ):
         stream = EventStream(of_events, of_sessions, conf.stream, conf.source, reading, conf.sessions)
         stream.run(until_caught_up=until_caught_up)

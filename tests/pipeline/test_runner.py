@@ -50,7 +50,7 @@ class Shop:
             run_jobs(self.lake, planned, day, Display(len(planned), console), force=force, dry_run=dry_run)
         finally:
             said = console.export_text()
-        words = {"done in": "ran", "already done": "skipped", "would run": "would"}
+        words = {"done in": "ran", "already done": "skipped", "would run": "would", "left to": "left"}
         return [w for line in said.splitlines() for text, w in words.items() if text in line]
 
     def module(self, job: str) -> JobModule:
@@ -120,3 +120,9 @@ def test_a_job_that_looks_back_runs_again_when_an_earlier_day_changed(spark: Spa
     assert shop.run(NEXT) == ["ran", "ran"]
     assert shop.run(DAY) == ["ran", "ran"]
     assert shop.run(NEXT) == ["skipped", "ran"]
+
+
+def test_a_job_whose_work_a_stream_does_is_left_to_it(shop: Shop) -> None:
+    with open_run(shop.lake.spark, shop.conf, "sessionize", DAY, is_stream=True):
+        assert shop.run(force=True) == ["left", "ran"]
+    assert shop.run() == ["ran", "ran"]

@@ -19,7 +19,7 @@ from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake import models
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.lake.lock import Holder, held_locks, lock_name
+from ulm_spark.lake.lock import Holder, held_locks, live_holder, lock_name
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
 from ulm_spark.lake.run_log import RunRecord, describe_failure, killed, last_done, record_runs
@@ -214,9 +214,10 @@ class Run:
 
 
 @contextmanager
-def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Iterator[Run]:
+def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date, *, is_stream: bool = False) -> Iterator[Run]:
     """Holds the job's locks, pins its inputs, makes its tables, and records how it ended.
 
+    is_stream: true where a stream does the job's work; is_streamed tells it to others meanwhile.
     Errors: LockedError where a run that lives writes the same tables for the same day.
     """
     lake = Lake(spark, conf.lake)
@@ -227,7 +228,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date) -> Itera
         lake.create(RUNS)
         record_runs(lake, [killed(holder) for holder in dead_runs])
 
-    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s, bury) as locks:
+    with held_locks(lake.files, outputs, job, as_of, run_id, conf.lake.lock_expiry_s, bury, is_stream) as locks:
         run = Run(lake, job, as_of, run_id, config_hash(conf), refuse_lost_locks=locks.refuse_lost)
         lake.create(RUNS)
         for table in outputs:
@@ -273,3 +274,10 @@ def _rows_of_day(run: Run, table: Table) -> int:
 def is_locked(lake: Lake, job: str, as_of: date) -> bool:
     """True where a run of the job holds a lock, or one that was killed has left it."""
     return any(lake.files.read_bytes(lock_name(table, as_of)) is not None for table in output_tables(job))
+
+
+def is_streamed(lake: Lake, job: str, as_of: date) -> bool:
+    """True while a stream does the job's work."""
+    names = (lock_name(table, as_of) for table in output_tables(job))
+    holders = (live_holder(lake.files, name, lake.conf.lock_expiry_s) for name in names)
+    return any(holder is not None and holder.is_stream for holder in holders)

@@ -28,7 +28,10 @@ _LOOKS = 20
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock, since when, and when it last gave a sign of life (Unix seconds)."""
+    """Who holds a lock, since when, and when it last gave a sign of life (Unix seconds).
+
+    is_stream: true where the job's work is done by a stream, for as long as that runs.
+    """
 
     run_id: str
     job: str
@@ -38,6 +41,7 @@ class Holder:
     process_start: str
     taken_at_s: float
     beaten_at_s: float
+    is_stream: bool = False
 
     def is_dead(self, expiry_s: int) -> bool:
         """True where the run can't be alive any more."""
@@ -49,6 +53,12 @@ class Holder:
 def lock_name(table: Table, as_of: date) -> str:
     """The lock's file: of a table's one day where it has days, else of the whole table."""
     return f"_locks/{table.name}@{as_of}.json" if table.is_as_of else f"_locks/{table.name}.json"
+
+
+def live_holder(files: Files, name: str, expiry_s: int) -> Holder | None:
+    """Who holds a lock and lives, None where nobody does."""
+    found = _decode(files.read_bytes(name))
+    return None if found is None or found.is_dead(expiry_s) else found
 
 
 class HeldLocks:
@@ -122,6 +132,7 @@ def held_locks(
     run_id: str,
     expiry_s: int,
     bury: Callable[[Sequence[Holder]], None] = lambda dead_runs: None,
+    is_stream: bool = False,
 ) -> Iterator[HeldLocks]:
     """Holds the locks of all the tables while the block runs.
 
@@ -129,7 +140,7 @@ def held_locks(
     nobody else knows of them.
     Errors: LockedError where another run that lives holds one of them, or got one in the meantime.
     """
-    held = HeldLocks(files, _holder(job, as_of, run_id), expiry_s)
+    held = HeldLocks(files, _holder(job, as_of, run_id, is_stream), expiry_s)
     stop = threading.Event()
 
     def beat_until_stopped() -> None:
@@ -154,9 +165,9 @@ def held_locks(
     held.refuse(lost)
 
 
-def _holder(job: str, as_of: date, run_id: str) -> Holder:
+def _holder(job: str, as_of: date, run_id: str, is_stream: bool) -> Holder:
     now, pid = time.time(), os.getpid()
-    return Holder(run_id, job, as_of.isoformat(), this_machine(), pid, process_start(pid), now, now)
+    return Holder(run_id, job, as_of.isoformat(), this_machine(), pid, process_start(pid), now, now, is_stream)
 
 
 def _take(files: Files, name: str, holder: Holder, expiry_s: int, note_dead: Callable[[Holder], None]) -> None:

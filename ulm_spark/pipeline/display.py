@@ -34,6 +34,10 @@ class Display:
         """The job's last run still holds."""
         self._line(job, "already done")
 
+    def streamed(self, job: str) -> None:
+        """A stream that runs now does the job's work."""
+        self._line(job, "left to the stream that runs")
+
     def would_run(self, job: str) -> None:
         """The job is about to run, were this no dry run."""
         self._line(job, "would run")

@@ -14,7 +14,7 @@ from ulm_spark.config.load import load
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf
-from ulm_spark.lake.ledger import input_tables, is_locked, output_tables
+from ulm_spark.lake.ledger import input_tables, is_locked, is_streamed, output_tables
 from ulm_spark.lake.run_log import done_runs
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
@@ -143,12 +143,17 @@ def run_jobs(
 ) -> None:
     """Runs the jobs in order; a job whose last run still holds is skipped unless force is set.
 
+    A job whose work a stream does just now is left to it.
+
     With dry_run nothing runs: each job is said to be done, or to be about to run, which also
     holds for every job after one that would run.
     """
     freshness = Freshness(lake, as_of)
     would_run: set[str] = set()
     for planned in planned_jobs:
+        if is_streamed(lake, planned.name, as_of):
+            display.streamed(planned.name)
+            continue
         is_stale = force or bool(upstream(planned.name) & would_run)
         if not is_stale and freshness.is_done(planned):
             display.skipped(planned.name)
