@@ -32,7 +32,7 @@ RAW_EVENTS = Table(
         Column("line", "STRING", "The row's text; bytes that are not UTF-8 shown as U+FFFD; Parquet rows as JSON"),
         Column("line_bytes", "BINARY", "The row's bytes, kept only where they are not valid UTF-8", nullable=True),
     ),
-    partition_by=("batch_id",),
+    cluster_by=("batch_id",),
     writer="ingest_events",
 )
 
@@ -47,7 +47,7 @@ QUARANTINE = Table(
         Column("detail", "STRING", "What the rule expected, in words; names columns, never values"),
         Column("line", "STRING", "The row's text as in bronze.raw_events"),
     ),
-    partition_by=("batch_id",),
+    cluster_by=("batch_id",),
     writer="ingest_events",
     readers=("build_metrics",),
 )
