@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from ulm_spark.contracts.ops import EVERY_JOB  # noqa: E402
 from ulm_spark.contracts.table import LAYERS, Table  # noqa: E402
 from ulm_spark.contracts.tables import TABLES  # noqa: E402
+from ulm_spark.pipeline.graph import STREAM, STREAMED  # noqa: E402
 
 GENERATED = "<!-- Written by scripts/build_docs.py. Change the contract or the docstring, then run it. -->"
 LAYER_WORDS = {
@@ -164,11 +165,13 @@ def _section_lines(section: Section) -> list[str]:
 
 def job_page(job: Job, tables: tuple[Table, ...]) -> str:
     """The page of one job."""
-    reads = [table for table in tables if job.name in table.readers]
-    writes = [table for table in tables if table.writer == job.name]
+    does = STREAMED if job.name == STREAM else (job.name,)
+    writes = [table for table in tables if table.writer in does]
+    reads = [table for table in tables if {*does} & {*table.readers} and (len(does) == 1 or table not in writes)]
+    rows = f"a row for each of {' and '.join(does)}" if len(does) > 1 else "its row"
     lines = [GENERATED, f"# {job.name}", "", job.words, ""]
     lines += _grid(("", ""), [("Reads", _table_links(reads)), ("Writes", _table_links(writes))])
-    lines += ["", "Every run adds its row to [ops.runs](../tables/ops.runs.md).", "", "## Running it alone", "", "```"]
+    lines += ["", f"Every run adds {rows} to [ops.runs](../tables/ops.runs.md).", "", "## Running it alone", "", "```"]
     lines += [f"spark-submit jobs/{job.name}.py --config conf/demo.yaml --as-of YYYY-MM-DD", "```"]
     if job.sections:
         lines += ["", "## Settings", "", "Sections of the config file that the job reads."]

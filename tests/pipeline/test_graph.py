@@ -4,7 +4,7 @@ import pytest
 
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.contracts.table import Column, Table
-from ulm_spark.pipeline.graph import job_names, render_graph, render_mermaid, select_jobs, upstream
+from ulm_spark.pipeline.graph import STREAMED, job_names, render_graph, render_mermaid, select_jobs, upstream
 
 
 def table(name: str, writer: str, *readers: str) -> Table:
@@ -31,9 +31,18 @@ def test_from_takes_a_job_and_all_that_depend_on_it() -> None:
     assert "ingest_events" not in jobs
 
 
+def test_a_job_that_is_left_out_takes_none_of_those_with_it_that_depend_on_it() -> None:
+    jobs = select_jobs((), "sessionize", ("sessionize", "build_user_features"))
+    assert not {"sessionize", "build_user_features"} & {*jobs}
+    assert "segment_users" in jobs
+    assert len(select_jobs((), None, STREAMED)) == len(job_names()) - 2
+
+
 def test_a_name_that_is_no_job_is_refused() -> None:
     with pytest.raises(ConfigError, match="sessionise"):
         select_jobs(("sessionise",), None)
+    with pytest.raises(ConfigError, match="sessionise"):
+        select_jobs((), None, ("sessionise",))
 
 
 def test_ingest_comes_first_and_the_report_and_the_care_of_files_last() -> None:

@@ -161,11 +161,18 @@ def told_days(spark: SparkSession, conf: SourceConf, reading: Reading, ledger: L
             failed = new_files(list_files(spark, conf.path, reading.adapter.files), ingested)
             _tell_days(ledger, source, failed_days(source, failed, reading.zone))
         raise
-    tell_ingested_days(ledger, source)
+    _tell_days(ledger, source, [])
 
 
-def tell_ingested_days(ledger: Ledger, source: str) -> None:
-    """Makes ops.ingested_days say what ops.ingested_files says, and of the source that nothing failed."""
+@contextmanager
+def told_message_days(ledger: Ledger, source: str) -> Iterator[None]:
+    """As told_days, for a stream of messages, which has no files that could fail."""
+    try:
+        yield
+    except Exception:
+        with suppress(Exception):
+            _tell_days(ledger, source, [])
+        raise
     _tell_days(ledger, source, [])
 
 

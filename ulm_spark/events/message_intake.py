@@ -4,8 +4,6 @@ Beside intake the room's other module that writes in an order: raw rows, quarant
 ops.ingested_files, by which a batch that was begun and never finished is told from one that is whole.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,19 +18,39 @@ from ulm_spark.events.checks import FAILURE, mark_duplicates
 from ulm_spark.events.horizon import is_near
 from ulm_spark.events.intake import Reading
 from ulm_spark.events.ledger import Ledger
-from ulm_spark.events.messages import FIRST_ID, is_out_of_state, is_told, judge_messages, known_ids
+from ulm_spark.events.messages import (
+    FIRST_ID,
+    foreseen_until_us,
+    is_out_of_state,
+    is_told,
+    judge_messages,
+    known_ids,
+)
 from ulm_spark.events.outcome import count_files, kept_events, quarantined_rows, refuse_lost_rows
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What is known of a micro-batch beside its rows. watermark_ms and known_until_us: as is_out_of_state has them."""
+    """What is known of a micro-batch beside its rows.
+
+    watermark_ms and known_until_us: as is_out_of_state has them. lateness_s: as with_first_ids has it.
+    horizon_days: of duplicates; 0 asks the lake for every event, since ids may come again at any time.
+    """
 
     reading: Reading
     batch_id: str
     watermark_ms: int
     known_until_us: int
+    lateness_s: int
     horizon_days: int
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a micro-batch. n_rows: its messages. known_until_us: for the next one."""
+
+    n_rows: int
+    known_until_us: int
 
 
 def refuse_other_readings(ledger: Ledger, reading: Reading) -> None:
@@ -52,11 +70,12 @@ def is_taken_in(ledger: Ledger, batch_id: str) -> bool:
     return bool(ledger.read(INGESTED_FILES).where(F.col("batch_id") == batch_id).limit(1).collect())
 
 
-@contextmanager
-def taken_in(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Iterator[tuple[DataFrame, int]]:
-    """Writes a micro-batch; gives its events, which are kept at hand while the block runs, and how many rows came.
+def take_messages(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Taken:
+    """Writes a micro-batch.
 
     In:     with_first_ids' frame, persisted: computing it twice would ask the state twice.
+    Rule:   nothing is asked of the rows once their events are written: Spark then judges them anew, and finds that
+            the lake has them all.
     Errors: DataQualityError where rows in are not events and quarantine together.
     """
     reading = batch.reading
@@ -66,7 +85,8 @@ def taken_in(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Iterator[tu
     marked = judged
     try:
         first_ids = frame.where(is_told()).select(FIRST_ID)
-        marked = mark_duplicates(judged, _known(ledger, judged, first_ids, batch))
+        known, known_until_us = _known(ledger, judged, first_ids, batch)
+        marked = mark_duplicates(judged, known)
         marked = marked.persist(StorageLevel.MEMORY_AND_DISK)
         kept, quarantined = kept_events(marked), quarantined_rows(marked, reading.zone)
         counts = _count(raw, quarantined, kept, batch)
@@ -76,21 +96,26 @@ def taken_in(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Iterator[tu
                 ledger.append(quarantined, QUARANTINE)
             ledger.append(kept, EVENTS)
             _finish(ledger, counts, batch)
-        yield kept, sum(row["n_rows"] for row in counts)
+        return Taken(sum(row["n_rows"] for row in counts), known_until_us)
     finally:
         marked.unpersist()
         judged.unpersist()
 
 
-def _known(ledger: Ledger, judged: DataFrame, first_ids: DataFrame, batch: MicroBatch) -> DataFrame:
-    """The ids that came before; the lake is asked only for the days of what the state can't tell."""
+def _known(ledger: Ledger, judged: DataFrame, first_ids: DataFrame, batch: MicroBatch) -> tuple[DataFrame, int]:
+    """The ids that came before, and until when the lake may know what the state does not.
+
+    Rule: where there is a horizon, the lake is asked only for the days of what the state can't tell.
+    """
+    of_lake = ledger.read(EVENTS)
+    if not batch.horizon_days:
+        return known_ids(judged, first_ids, of_lake, F.lit(True)), batch.known_until_us
     is_out = is_out_of_state(batch.watermark_ms, batch.known_until_us)
     asked = judged.where(F.col(FAILURE).isNull() & is_out)
-    days = [row["event_on"] for row in asked.select("event_on").distinct().collect()]
-    of_lake = ledger.read(EVENTS)
-    if batch.horizon_days or not days:
-        of_lake = of_lake.where(is_near(days, batch.horizon_days))
-    return known_ids(judged, first_ids, of_lake, is_out)
+    days = asked.groupBy("event_on").agg(foreseen_until_us(batch.lateness_s).alias("until_us")).collect()
+    of_days = of_lake.where(is_near([row["event_on"] for row in days], batch.horizon_days))
+    until_us = max(batch.known_until_us, *(row["until_us"] or 0 for row in days), 0)
+    return known_ids(judged, first_ids, of_days, is_out), until_us
 
 
 def _count(raw: DataFrame, quarantined: DataFrame, kept: DataFrame, batch: MicroBatch) -> list[Row]:

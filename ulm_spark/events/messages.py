@@ -12,6 +12,7 @@ from ulm_spark.events.rows import decoded, with_own_received_at
 from ulm_spark.events.shape import shape_without_header
 
 FIRST_ID = "_first_id"
+_LATEST_SQL = "TIMESTAMP '9998-12-31T00:00:00Z'"
 _RECEIVED = tuple(name for name in RAW_EVENTS.column_names if name != "batch_id")
 
 
@@ -20,7 +21,8 @@ def receive_messages(messages: DataFrame, adapter: SourceAdapter) -> DataFrame:
 
     In:   topic, partition, offset, timestamp (when the broker got it) and value, as Kafka's source gives them.
     Out:  bronze.raw_events less batch_id: source_file is topic/partition, source_line the offset.
-    Rule: received_at is the row's own where the adapter maps one that can be, else the broker's time.
+    Rule: received_at is the row's own where the adapter maps one that can be, else the broker's time, which a
+          producer may have set: what is before 1970 or after 9998 counts as the end that it is beyond.
     Edge: a message without a value is a row without text, which no adapter can parse.
     """
     n_columns = len(adapter.columns)
@@ -30,7 +32,7 @@ def receive_messages(messages: DataFrame, adapter: SourceAdapter) -> DataFrame:
         F.lit(adapter.name).alias("source"),
         F.concat_ws("/", "topic", F.col("partition").cast("string")).alias("source_file"),
         F.col("offset").alias("source_line"),
-        F.col("timestamp").alias("received_at"),
+        F.greatest(F.least("timestamp", F.expr(_LATEST_SQL)), F.timestamp_seconds(F.lit(0))).alias("received_at"),
         F.coalesce(line, F.lit("")).alias("line"),
         line_bytes.alias("line_bytes"),
         *_shape(adapter),
@@ -50,13 +52,14 @@ def with_first_ids(rows: DataFrame, judged: DataFrame, lateness_s: int) -> DataF
     In:   a stream of receive_messages, and the same rows judged.
     Out:  the columns of rows, all null in a row that tells an event_id in _first_id: is_told tells the two apart.
     Rule: the state has an event_id until the watermark, which follows the clock (the earlier of
-          event_at and received_at) of the latest row by lateness_s, is lateness_s past the event's clock.
-    Edge: an event_id whose clock is behind the watermark is not told, be it new or not; null, which may be told
-          too, stands for rows that are no events.
+          event_at and received_at) of the latest event by lateness_s, is lateness_s past the event's clock.
+    Edge: an event_id whose clock is at the watermark or behind it is not told, be it new or not; null, which may
+          be told too, stands for rows that are no events, and whose times move no watermark.
     """
-    clock_at = F.least("event_at", f"{ROW}.received_at").alias("clock_at")
+    is_event = F.col(FAILURE).isNull()
+    clock_at = F.when(is_event, F.least("event_at", f"{ROW}.received_at")).otherwise(F.timestamp_seconds(F.lit(0)))
     # Not filtered: Spark's optimizer takes for ever to push a condition down through all that judge computes.
-    events = judged.select(F.when(F.col(FAILURE).isNull(), F.col("event_id")).alias("event_id"), clock_at)
+    events = judged.select(F.when(is_event, F.col("event_id")).alias("event_id"), clock_at.alias("clock_at"))
     first = events.withWatermark("clock_at", f"{lateness_s} seconds").dropDuplicatesWithinWatermark(["event_id"])
     told = [F.lit(None).cast(field.dataType).alias(field.name) for field in rows.schema]
     said = rows.select("*", F.lit(None).cast("string").alias(FIRST_ID))
@@ -71,14 +74,23 @@ def is_told() -> Column:
 def is_out_of_state(watermark_ms: int, known_until_us: int) -> Column:
     """True for judged events of which the stream's state can't tell whether they are new.
 
-    watermark_ms: the micro-batch's, in milliseconds since 1970. known_until_us: the last event that
-    the lake had when the stream began, in microseconds.
-    Rule: what is behind the watermark, what the lake may have had before, and what comes before it
-          happened, whose copy may come when the state has forgotten it.
+    watermark_ms: the micro-batch's, in milliseconds since 1970. known_until_us: until when there may be
+    events that the lake has and the state lacks, in microseconds.
+    Rule: what is at the watermark, where Spark's state begins to forget, or behind it; what may be a copy
+          of an event that only the lake knows; and what comes before it happened.
     """
     received_at = F.col(f"{ROW}.received_at")
-    is_late = F.unix_micros(F.least("event_at", received_at)) < watermark_ms * 1000
+    is_late = F.unix_micros(F.least("event_at", received_at)) <= watermark_ms * 1000
     return is_late | (F.unix_micros("event_at") <= known_until_us) | (F.col("event_at") > received_at)
+
+
+def foreseen_until_us(lateness_s: int) -> Column:
+    """The last of the events that came before they happened by more than lateness_s, in microseconds; an aggregate.
+
+    The state forgets them before they happen, and so before their copies may come.
+    """
+    event_us, received_us = F.unix_micros("event_at"), F.unix_micros(f"{ROW}.received_at")
+    return F.max(F.when(event_us > received_us + lateness_s * 1_000_000, event_us))
 
 
 def known_ids(judged: DataFrame, first_ids: DataFrame, of_lake: DataFrame, is_out: Column) -> DataFrame:

@@ -1,32 +1,23 @@
-"""A stream of messages: opened, started with its checkpoint in the lake, watched, and stopped between two batches."""
+"""What a stream reads, and where it keeps how far it is."""
 
 import json
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlparse
 
-from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
 
 from ulm_spark.config.errors import StreamError
 from ulm_spark.config.require import local_path, require
 from ulm_spark.lake.files import Files
-from ulm_spark.lake.progress import report_progress
 
-_ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
-_SETTINGS = {
-    "spark.sql.streaming.stateStore.providerClass": _ROCKSDB,
-    # A batch writes down what it changed in the state, not all of it.
-    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
-    # What the state may forget it forgets with the next rows: no batch comes without any.
-    "spark.sql.streaming.noDataMicroBatches.enabled": "false",
-}
-_LOOK_S = 1
+_SERVER = re.compile(r"(?:\w+://)?\[?([^\[\]/\s]+)\]?:(\d+)")  # as Kafka's own clients read one
+_CONNECT_S = 5
+_MOST_SAID = 300
+_EVER = "36500d"
 
 
 @dataclass(frozen=True)
@@ -68,9 +59,13 @@ class StreamConf:
 
 
 def open_messages(spark: SparkSession, conf: StreamConf) -> DataFrame:
-    """The topic's messages, from the oldest on. Out: Kafka's columns, a streaming frame. Errors: ConfigError."""
+    """The topic's messages, from the oldest on. Out: Kafka's columns, a streaming frame.
+
+    Errors: ConfigError; StreamError where no broker is there, since Kafka's client would look for one in silence.
+    """
     for name in ("bootstrap_servers", "topic"):
         require(bool(getattr(conf, name)), f"stream.{name}", "nothing", "a value")
+    _refuse_no_broker(conf.bootstrap_servers)
     given = {"startingOffsets": "earliest", "failOnDataLoss": "true", **conf.options}
     fixed = {
         "kafka.bootstrap.servers": conf.bootstrap_servers,
@@ -80,36 +75,52 @@ def open_messages(spark: SparkSession, conf: StreamConf) -> DataFrame:
     return spark.readStream.format("kafka").options(**given, **fixed).load()
 
 
+def _refuse_no_broker(servers: str) -> None:
+    for server in servers.split(","):
+        named = _SERVER.fullmatch(server.strip())
+        require(named is not None, "stream.bootstrap_servers", f"'{server.strip()}'", "host:port")
+        assert named is not None
+        with suppress(OSError), socket.create_connection((named[1], int(named[2])), _CONNECT_S):
+            return
+    raise StreamError(
+        f"stream.bootstrap_servers: found nobody who takes a connection at {servers}; expected a Kafka broker. "
+        "See that one runs, that the address is right and that this machine may reach it, and start the stream again."
+    )
+
+
+def explain_source(said: str, conf: StreamConf) -> StreamError:
+    """What Spark's source said when it ended the stream, in words that tell what to do."""
+    line = said.strip().splitlines()[0].split(" SQLSTATE")[0][:_MOST_SAID] if said.strip() else "without a word"
+    if "UnknownTopicOrPartition" in line:
+        return StreamError(
+            f"stream.topic: found no such topic as one of {conf.topic} on {conf.bootstrap_servers}; expected all of "
+            "them. Make it, or correct the name, and start the stream again."
+        )
+    if "data may have been lost" in line or "offset was changed" in line:
+        return StreamError(
+            f"stream {conf.name}: found messages of {conf.topic} gone that it had not read, or the topic made anew; "
+            "expected all since it last ran. Start with another stream.name, which begins with the oldest message "
+            "there is and doubles no event, or set failOnDataLoss to false in stream.options to go on without them."
+        )
+    return StreamError(
+        f"stream {conf.name}: found an error of its source ({line}); expected none. Mend its cause and start the "
+        "stream again: it goes on where it was."
+    )
+
+
 def open_arrivals(spark: SparkSession, path: str, patterns: Sequence[str], conf: StreamConf) -> DataFrame:
     """Files that come into a folder, or match a pattern, each once. Out: path, a streaming frame."""
     options = {
         "pathGlobFilter": f"{{{','.join(patterns)}}}",
         "recursiveFileLookup": "true",
         "maxFilesPerTrigger": str(conf.most_rows),
+        "maxFileAge": _EVER,  # a file that is moved here keeps its time, which may be long before the others'
     }
     schema = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
     arrivals = spark.readStream.format("binaryFile").schema(schema).options(**options)
     return arrivals.load(path if urlparse(path).scheme else str(local_path(path, "source.path").absolute())).select(
         "path"
     )
-
-
-def start_stream(
-    frame: DataFrame,
-    conf: StreamConf,
-    files: Files,
-    each_batch: Callable[[DataFrame, int], None],
-    *,
-    until_caught_up: bool,
-) -> StreamingQuery:
-    """Starts the stream where its checkpoint says; each_batch is called with every micro-batch and its number."""
-    for name, value in _SETTINGS.items():
-        frame.sparkSession.conf.set(name, value)
-    writer = frame.writeStream.queryName(conf.name).option("checkpointLocation", f"{files.root}/{conf.checkpoint}")
-    writer = writer.foreachBatch(each_batch)
-    if until_caught_up:
-        return writer.trigger(availableNow=True).start()
-    return writer.trigger(processingTime=f"{conf.every_s} seconds").start()
 
 
 def stream_id(files: Files, conf: StreamConf) -> str:
@@ -127,79 +138,3 @@ def watermark_ms(files: Files, conf: StreamConf, number: int) -> int:
             "Start the stream again."
         )
     return int(json.loads(lines[1]).get("batchWatermarkMs", 0))
-
-
-def run_until_stopped(query: StreamingQuery) -> None:
-    """Shows rates and lag until the query ends or the process is told to stop, then stops between two batches.
-
-    Errors: StreamError where the query failed.
-    """
-    shown = -1
-    with _told_to_stop() as stop:
-        try:
-            while not query.awaitTermination(_LOOK_S):
-                shown = _show(query, shown)
-                if stop.is_set() and not query.status["isTriggerActive"]:
-                    query.stop()
-            _show(query, shown)
-        except StreamingQueryException as error:
-            raise StreamError(
-                f"stream {query.name}: found an error in a micro-batch ({str(error).splitlines()[0][:300]}); expected "
-                "none. Mend its cause and start the stream again: it goes on where it was."
-            ) from error
-        finally:
-            if query.isActive:
-                query.stop()
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; outside the main thread, where none can be caught, it is never set."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def tell(*_: object) -> None:
-        report_progress("stopping after this micro-batch")
-        stop.set()
-
-    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _show(query: StreamingQuery, shown: int) -> int:
-    """Says how the latest micro-batches went, each once; gives the number of the last one said."""
-    for progress in query.recentProgress:
-        number = int(progress["batchId"])
-        if number <= shown or not progress["numInputRows"]:
-            continue
-        seconds = progress["durationMs"]["triggerExecution"] / 1000
-        n_rows = _n_between(progress, "startOffset", "endOffset")
-        if n_rows is None:
-            report_progress(f"batch {number}: {progress['numInputRows']:,} files in {seconds:.1f} s")
-        else:
-            n_behind = _n_between(progress, "endOffset", "latestOffset")
-            rate = n_rows / max(seconds, 1e-3)
-            report_progress(
-                f"batch {number}: {n_rows:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s, {n_behind:,} rows behind"
-            )
-        shown = number
-    return shown
-
-
-def _n_between(progress: Mapping[str, Any], from_: str, to: str) -> int | None:
-    """Messages from one offset to another over all partitions; None where the source has no such offsets."""
-    n_messages = 0
-    for source in progress["sources"]:
-        ends = source.get(to)
-        if not isinstance(ends, dict) or not all(isinstance(partitions, dict) for partitions in ends.values()):
-            return None
-        begins = source.get(from_) or {}
-        for topic, partitions in ends.items():
-            n_messages += sum(int(n) - int(begins.get(topic, {}).get(p, 0)) for p, n in partitions.items())
-    return n_messages

@@ -73,6 +73,9 @@ def run(
     start: Annotated[
         str | None, typer.Option("--from", metavar="JOB", help="Run this job and all that depend on it.")
     ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", metavar="JOB", help="Leave this job out; may be repeated.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run jobs again whose last run still holds.")] = False,
     overrides: Overrides = None,
@@ -82,7 +85,7 @@ def run(
     day = parse_as_of(as_of) if as_of else sections.pipeline.as_of
     if day is None:
         raise ConfigError("--as-of: found none, nor pipeline.as_of in the config; expected a day. Give one.")
-    planned = plan(job_graph.select_jobs(only or (), start), config, overrides or ())
+    planned = plan(job_graph.select_jobs(only or (), start, without or ()), config, overrides or ())
     spark = open_session(f"ulm run {day}", sections.spark)
     lake = Lake(spark, sections.lake)
     run_jobs(lake, planned, day, Display(len(planned)), force=force, dry_run=dry_run)

@@ -9,8 +9,9 @@ from ulm_spark.contracts.tables import TABLES
 
 # Makes input for the graph instead of reading the lake, so a run never starts it.
 SIMULATION = "simulate_shop"
-# Does the work of ingest_events and sessionize for as long as it runs, so a run never starts it either.
+# Does the work of these for as long as it runs, so a run never starts it either.
 STREAM = "stream_events"
+STREAMED = ("ingest_events", "sessionize")
 
 
 def job_names(tables: Sequence[Table] = TABLES) -> tuple[str, ...]:
@@ -31,24 +32,24 @@ def upstream(job: str, tables: Sequence[Table] = TABLES) -> set[str]:
     return {t.writer for t in tables if job in t.readers and t.writer not in (EVERY_JOB, job)}
 
 
-def select_jobs(only: Sequence[str], start: str | None, tables: Sequence[Table] = TABLES) -> tuple[str, ...]:
-    """The jobs to run: all, those named, or one and all that depend on it.
+def select_jobs(
+    only: Sequence[str], start: str | None, without: Sequence[str] = (), tables: Sequence[Table] = TABLES
+) -> tuple[str, ...]:
+    """The jobs to run: all, those named, or one and all that depend on it; without those that are to be left out.
 
     Errors: ConfigError for a name that is no job.
     """
     jobs = job_names(tables)
-    unknown = sorted({*only, *([start] if start else [])} - set(jobs))
+    unknown = sorted({*only, *without, *([start] if start else [])} - set(jobs))
     if unknown:
         raise ConfigError(f"found no job {', '.join(unknown)}; expected one of {', '.join(jobs)}. Correct the name.")
-    if only:
-        return tuple(job for job in jobs if job in only)
-    if start is None:
-        return jobs
-    wanted = {start}
-    for job in jobs:
-        if upstream(job, tables) & wanted:
-            wanted.add(job)
-    return tuple(job for job in jobs if job in wanted)
+    wanted = set(only or jobs)
+    if start is not None and not only:
+        wanted = {start}
+        for job in jobs:
+            if upstream(job, tables) & wanted:
+                wanted.add(job)
+    return tuple(job for job in jobs if job in wanted and job not in without)
 
 
 def render_graph(tables: Sequence[Table] = TABLES) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -9,20 +10,13 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.batch import SourceConf
-from ulm_spark.events.intake import Reading, open_intake, take_back_unfinished, take_in, tell_ingested_days
-from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, taken_in
+from ulm_spark.events.intake import Reading, open_intake, take_back_unfinished, take_in, told_days, told_message_days
+from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, take_messages
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
 from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.micro_batches import run_stream
 from ulm_spark.lake.persisted import persisted
-from ulm_spark.lake.stream import (
-    StreamConf,
-    open_arrivals,
-    open_messages,
-    run_until_stopped,
-    start_stream,
-    stream_id,
-    watermark_ms,
-)
+from ulm_spark.lake.stream import StreamConf, open_arrivals, open_messages, stream_id, watermark_ms
 from ulm_spark.pipeline.restate_sessions import restate_sessions, restate_touched
 from ulm_spark.sessions.cut import SessionRules
 
@@ -47,12 +41,19 @@ class EventStream:
         self._begin()
         is_of_files = not self.conf.topic
         frame, take = (self._arrivals(), self.take_files) if is_of_files else (self._messages(), self.take)
-        query = start_stream(frame, self.conf, self.intake.lake.files, take, until_caught_up=until_caught_up)
-        try:
-            run_until_stopped(query)
-        finally:
-            tell_ingested_days(self.intake, self.reading.adapter.name)
-            self.sessions.read_on(EVENTS)
+        with self._told_days(is_of_files):
+            try:
+                run_stream(frame, self.conf, self.intake.lake.files, take, until_caught_up=until_caught_up)
+            except Exception:
+                with suppress(Exception):  # else the next start does it; what the caller must see is the first error
+                    take_back_unfinished(self.intake)
+                raise
+
+    def _told_days(self, is_of_files: bool) -> AbstractContextManager[None]:
+        spark = self.intake.lake.spark
+        if is_of_files:
+            return told_days(spark, self.source, self.reading, self.intake)
+        return told_message_days(self.intake, self.reading.adapter.name)
 
     def take_files(self, arrivals: DataFrame, number: int) -> None:
         """One micro-batch of files: those that the lake lacks, as ingest_events reads them, then their sessions."""
@@ -63,9 +64,7 @@ class EventStream:
             return
         self.intake.progress(f"batch {number}: {intake.summary}")
         take_in(self.intake, intake)
-        changes = lake.changes(EVENTS, before, lake.version(EVENTS))
-        assert changes is not None  # versions of a moment ago
-        self._restate(changes)
+        self._restate_since(before)
 
     def _arrivals(self) -> DataFrame:
         return open_arrivals(self.intake.lake.spark, self.source.path, self.reading.adapter.files, self.conf)
@@ -92,11 +91,15 @@ class EventStream:
             batch_id,
             watermark_ms(files, self.conf, number),
             self.known_until_us,
+            self.conf.lateness_s,
             self.source.duplicate_horizon_days,
         )
-        with persisted(frame) as rows, taken_in(self.intake, rows, batch) as (kept, n_rows):
-            if n_rows:
-                self._restate(kept)
+        before = self.intake.lake.version(EVENTS)
+        with persisted(frame) as rows:
+            taken = take_messages(self.intake, rows, batch)
+        self.known_until_us = taken.known_until_us
+        if taken.n_rows:
+            self._restate_since(before)
 
     def _begin(self) -> None:
         """Brings the lake to where no batch is half in it and sessions are those of all its events."""
@@ -117,6 +120,12 @@ class EventStream:
             restate_touched(self.sessions, self.sessions.read(EVENTS), changes, self.rules, self.reading.zone)
         self._tell()
 
+    def _restate_since(self, before: int) -> None:
+        lake = self.intake.lake
+        changes = lake.changes(EVENTS, before, lake.version(EVENTS))
+        assert changes is not None  # versions of a moment ago
+        self._restate(changes)
+
     def _restate(self, kept: DataFrame) -> None:
         restate_touched(self.sessions, self.intake.read(EVENTS), kept, self.rules, self.reading.zone)
         self._tell()
@@ -124,5 +133,6 @@ class EventStream:
     def _tell(self) -> None:
         """Writes down up to which version of silver.events the sessions are those of all events."""
         lake = self.intake.lake
-        content = json.dumps({"version": lake.version(EVENTS), "conf": self.sessions.hash_of_conf})
+        self.sessions.read_on(EVENTS)
+        content = json.dumps({"version": self.sessions.version(EVENTS), "conf": self.sessions.hash_of_conf})
         lake.files.write_bytes(f"{self.conf.folder}/{_TOLD}", content.encode())

@@ -1,0 +1,184 @@
+"""A stream's micro-batches: started where the checkpoint says, watched, and stopped between two of them."""
+
+import ast
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.errors import PySparkException, StreamingQueryException
+from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
+
+from ulm_spark.config.errors import StreamError, UlmError
+from ulm_spark.lake.files import Files
+from ulm_spark.lake.progress import report_progress
+from ulm_spark.lake.stream import StreamConf, explain_source
+
+_ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+_SETTINGS = {
+    "spark.sql.streaming.stateStore.providerClass": _ROCKSDB,
+    # A batch writes down what it changed in the state, not all of it.
+    "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+    # What the state may forget it forgets with the next rows: no batch comes without any.
+    "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+}
+_LOOK_S = 1
+_SETTLE_S = 5  # for Spark to write down that a micro-batch is done
+
+
+@dataclass
+class _Gate:
+    """Lets micro-batches through until the stream is told to stop. error: what the last one failed with."""
+
+    each_batch: Callable[[DataFrame, int], None]
+    stop: threading.Event
+    error: Exception | None = None
+    has_refused: bool = False
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, frame: DataFrame, number: int) -> None:
+        """One micro-batch; one that comes after the stop is left for the next start."""
+        with self.busy:
+            if self.stop.is_set():
+                self.has_refused = True
+                raise InterruptedError("the stream was told to stop")
+            try:
+                self.each_batch(frame, number)
+            except Exception as error:
+                self.error = error
+                raise
+
+    def explain(self, error: StreamingQueryException, conf: StreamConf) -> UlmError:
+        """Why the query ended, without the values that Spark's errors of rows quote."""
+        if isinstance(self.error, UlmError):
+            return self.error
+        if self.error is None:
+            return explain_source(str(error).partition("terminated with exception: ")[2] or str(error), conf)
+        what = type(self.error).__name__
+        if isinstance(self.error, PySparkException):
+            what = f"{what} {self.error.getCondition() or ''}".strip()
+        return StreamError(
+            f"stream {conf.name}: found an error in a micro-batch ({what}); expected none. Mend its cause and start "
+            "the stream again: it goes on where it was."
+        )
+
+
+def run_stream(
+    frame: DataFrame,
+    conf: StreamConf,
+    files: Files,
+    each_batch: Callable[[DataFrame, int], None],
+    *,
+    until_caught_up: bool,
+) -> None:
+    """Streams from where the checkpoint says until told to stop or, where asked, until what is there now is taken.
+
+    each_batch is called with every micro-batch and its number. Shows rates and lag meanwhile.
+    Rule:   SIGINT and SIGTERM stop the stream when the micro-batch that runs is done, however many wait behind it.
+    Errors: what each_batch fails with, where it is a known failure; else StreamError.
+    """
+    with _told_to_stop() as stop:
+        gate = _Gate(each_batch, stop)
+        query = _start(frame, conf, files, gate.take, until_caught_up)
+        try:
+            _watch(query, gate)
+        finally:
+            if query.isActive:
+                query.stop()
+        error = query.exception()
+        if error is not None and not gate.has_refused:
+            raise gate.explain(error, conf) from error
+
+
+def _start(
+    frame: DataFrame, conf: StreamConf, files: Files, take: Callable[[DataFrame, int], None], until_caught_up: bool
+) -> StreamingQuery:
+    for name, value in _SETTINGS.items():
+        frame.sparkSession.conf.set(name, value)
+    writer = frame.writeStream.queryName(conf.name).option("checkpointLocation", f"{files.root}/{conf.checkpoint}")
+    writer = writer.foreachBatch(take)
+    if until_caught_up:
+        return writer.trigger(availableNow=True).start()
+    return writer.trigger(processingTime=f"{conf.every_s} seconds").start()
+
+
+def _watch(query: StreamingQuery, gate: _Gate) -> None:
+    """Returns when the query has ended, or may be ended."""
+    shown = -1
+    while query.isActive:
+        with suppress(StreamingQueryException):  # run_stream asks for it
+            query.awaitTermination(_LOOK_S)
+        shown = _show(query, shown)
+        if gate.stop.is_set():
+            with gate.busy:  # the micro-batch that runs; the gate lets no other through
+                pass
+            deadline_s = time.monotonic() + _SETTLE_S
+            while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline_s:
+                time.sleep(0.05)
+            _show(query, shown)
+            return
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; outside the main thread, where none can be caught, it is never set."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def tell(*_: object) -> None:
+        report_progress("stopping after this micro-batch")
+        stop.set()
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(query: StreamingQuery, shown: int) -> int:
+    """Says how the latest micro-batches went, each once; gives the number of the last one said."""
+    for progress in query.recentProgress:
+        number = int(progress["batchId"])
+        if number <= shown or not progress["numInputRows"]:
+            continue
+        seconds = progress["durationMs"]["triggerExecution"] / 1000
+        n_rows = n_between(progress, "startOffset", "endOffset")
+        if n_rows is None:
+            report_progress(f"batch {number}: {progress['numInputRows']:,} files in {seconds:.1f} s")
+        else:
+            n_behind = n_between(progress, "endOffset", "latestOffset")
+            rate = n_rows / max(seconds, 1e-3)
+            report_progress(
+                f"batch {number}: {n_rows:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s, {n_behind or 0:,} rows behind"
+            )
+        shown = number
+    return shown
+
+
+def n_between(progress: Mapping[str, Any], from_: str, to: str) -> int | None:
+    """Messages from one offset to another over all partitions; None where the source has no such offsets."""
+    n_messages = 0
+    for source in progress["sources"]:
+        begins, ends = _offsets(source.get(from_)), _offsets(source.get(to))
+        if ends is None:
+            return None
+        for topic, partitions in ends.items():
+            n_messages += sum(int(n) - int((begins or {}).get(topic, {}).get(p, 0)) for p, n in partitions.items())
+    return n_messages
+
+
+def _offsets(said: object) -> dict[str, dict[str, int]] | None:
+    """Kafka's offsets by topic and partition, which PySpark gives as text; None for what is no such thing."""
+    with suppress(ValueError, SyntaxError, TypeError):
+        found = ast.literal_eval(said) if isinstance(said, str) else said
+        if isinstance(found, dict) and all(isinstance(partitions, dict) for partitions in found.values()):
+            return found
+    return None
