@@ -89,7 +89,7 @@ def test_a_stream_outlives_its_broker_refuses_a_batch_beside_it_and_stops_with_m
         broker.send("outage", rows[50:])
         wait_until(lambda: rows_in(tmp_path, EVENTS) > 50, stream)
         stream.send_signal(signal.SIGTERM)
-        assert stream.wait(60) == 0
+        assert stream.wait(TIMEOUT_S / 2) == 0
     assert rows_in(tmp_path, EVENTS) < 500
     assert not list((tmp_path / "lake" / "_locks").glob("*.json"))
     lake = Lake(spark, conf.lake)

@@ -1,11 +1,13 @@
 """A stream's micro-batches: started where the checkpoint says, watched, and stopped between two of them."""
 
 import ast
+import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +18,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from ulm_spark.config.errors import StreamError, UlmError
 from ulm_spark.lake.files import Files
 from ulm_spark.lake.progress import report_progress
-from ulm_spark.lake.stream import StreamConf, explain_source
+from ulm_spark.lake.stream import StreamConf, known_failure
 
 _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 _SETTINGS = {
@@ -27,6 +29,7 @@ _SETTINGS = {
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
 }
 _LOOK_S = 1
+_MOST_SAID = 300
 _SETTLE_S = 5  # for Spark to write down that a micro-batch is done
 
 
@@ -36,6 +39,7 @@ class _Gate:
 
     each_batch: Callable[[DataFrame, int], None]
     stop: threading.Event
+    context: Context = field(default_factory=copy_context)  # of who waits: batches come in another thread
     error: Exception | None = None
     has_refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
@@ -47,24 +51,34 @@ class _Gate:
                 self.has_refused = True
                 raise InterruptedError("the stream was told to stop")
             try:
-                self.each_batch(frame, number)
+                self.context.run(self.each_batch, frame, number)
             except Exception as error:
                 self.error = error
                 raise
 
-    def explain(self, error: StreamingQueryException, conf: StreamConf) -> UlmError:
+    def explain(self, query_error: StreamingQueryException, conf: StreamConf) -> UlmError:
         """Why the query ended, without the values that Spark's errors of rows quote."""
         if isinstance(self.error, UlmError):
             return self.error
+        known = known_failure(str(self.error or query_error), conf)
+        if known is not None:
+            return known
         if self.error is None:
-            return explain_source(str(error).partition("terminated with exception: ")[2] or str(error), conf)
-        what = type(self.error).__name__
+            where, what = "its source", _first_line(str(query_error))
+        else:
+            where, what = "a micro-batch", type(self.error).__name__
         if isinstance(self.error, PySparkException):
             what = f"{what} {self.error.getCondition() or ''}".strip()
         return StreamError(
-            f"stream {conf.name}: found an error in a micro-batch ({what}); expected none. Mend its cause and start "
-            "the stream again: it goes on where it was."
+            f"stream {conf.name}: found an error in {where} ({what}); expected none. Mend its cause and start the "
+            "stream again: it goes on where it was."
         )
+
+
+def _first_line(said: str) -> str:
+    """What a query's error says behind the query's own name."""
+    told = (said.partition("terminated with exception: ")[2] or said).strip()
+    return told.partition("\n")[0].partition(" SQLSTATE")[0][:_MOST_SAID]
 
 
 def run_stream(
@@ -97,6 +111,8 @@ def run_stream(
 def _start(
     frame: DataFrame, conf: StreamConf, files: Files, take: Callable[[DataFrame, int], None], until_caught_up: bool
 ) -> StreamingQuery:
+    # It logs whatever a micro-batch raises with its whole stack; what that was is caught and said in words.
+    logging.getLogger("py4j.clientserver").setLevel(logging.CRITICAL)
     for name, value in _SETTINGS.items():
         frame.sparkSession.conf.set(name, value)
     writer = frame.writeStream.queryName(conf.name).option("checkpointLocation", f"{files.root}/{conf.checkpoint}")

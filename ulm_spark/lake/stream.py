@@ -16,7 +16,6 @@ from ulm_spark.lake.files import Files
 
 _SERVER = re.compile(r"(?:\w+://)?\[?([^\[\]/\s]+)\]?:(\d+)")  # as Kafka's own clients read one
 _CONNECT_S = 5
-_MOST_SAID = 300
 _EVER = "36500d"
 
 
@@ -28,9 +27,9 @@ class StreamConf:
     commas between; empty for the files of source.path as they come. name: of the folder in the lake where the
     stream keeps how far it is; another name begins with the oldest message. lateness_s: seconds behind the
     latest event within which the stream knows by itself whether it had an event; older ones are looked up in
-    the lake. every_s: seconds from the beginning of one micro-batch to the next, 0 for at once. most_rows:
-    messages, or files, that one takes at most. options: further options of Spark's Kafka source, such as
-    kafka.security.protocol.
+    the lake, and where source.duplicate_horizon_days is 0 all are. every_s: seconds from the beginning of one
+    micro-batch to the next, 0 for at once. most_rows: messages, or files, that one takes at most. options:
+    further options of Spark's Kafka source, such as kafka.security.protocol.
     """
 
     bootstrap_servers: str = ""
@@ -88,24 +87,20 @@ def _refuse_no_broker(servers: str) -> None:
     )
 
 
-def explain_source(said: str, conf: StreamConf) -> StreamError:
-    """What Spark's source said when it ended the stream, in words that tell what to do."""
-    line = said.strip().splitlines()[0].split(" SQLSTATE")[0][:_MOST_SAID] if said.strip() else "without a word"
-    if "UnknownTopicOrPartition" in line:
+def known_failure(said: str, conf: StreamConf) -> StreamError | None:
+    """What Spark said when its source ended the stream, in words that tell what to do; None for an unknown cause."""
+    if "UnknownTopicOrPartition" in said:
         return StreamError(
             f"stream.topic: found no such topic as one of {conf.topic} on {conf.bootstrap_servers}; expected all of "
             "them. Make it, or correct the name, and start the stream again."
         )
-    if "data may have been lost" in line or "offset was changed" in line:
+    if "data may have been" in said:  # lost, or missed
         return StreamError(
             f"stream {conf.name}: found messages of {conf.topic} gone that it had not read, or the topic made anew; "
             "expected all since it last ran. Start with another stream.name, which begins with the oldest message "
             "there is and doubles no event, or set failOnDataLoss to false in stream.options to go on without them."
         )
-    return StreamError(
-        f"stream {conf.name}: found an error of its source ({line}); expected none. Mend its cause and start the "
-        "stream again: it goes on where it was."
-    )
+    return None
 
 
 def open_arrivals(spark: SparkSession, path: str, patterns: Sequence[str], conf: StreamConf) -> DataFrame:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.batch import SourceConf
+from ulm_spark.events.failures import explained_failures
 from ulm_spark.events.intake import Reading, open_intake, take_back_unfinished, take_in, told_days, told_message_days
 from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, take_messages
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
@@ -41,6 +42,7 @@ class EventStream:
         self._begin()
         is_of_files = not self.conf.topic
         frame, take = (self._arrivals(), self.take_files) if is_of_files else (self._messages(), self.take)
+        take = explained_failures(self.reading.adapter)(take)
         with self._told_days(is_of_files):
             try:
                 run_stream(frame, self.conf, self.intake.lake.files, take, until_caught_up=until_caught_up)
