@@ -12,10 +12,11 @@ from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, EVENTS, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.sessions.catalogue import describe_items
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.deal import deal_out
@@ -31,13 +32,14 @@ class Conf(BaseConf):
 
     sessions: SessionRules = field(default_factory=SessionRules)
     sequences: SequenceRules = field(default_factory=SequenceRules)
+    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Replace the day's vocabularies, then the day's sequences in their numbers."""
     rules, zone = conf.sequences, conf.shop.zone
     with open_run(spark, conf, JOB, as_of) as ledger:
-        events = ledger.read(EVENTS)
+        events = attributed_events(ledger, conf.identity)
         items = describe_items(events, rules.event_types, rules.min_item_events, as_of, zone, conf.shop.currency)
         with persisted(number_items(items, rules.n_price_bands, as_of)) as numbered:
             ledger.replace(list_items(numbered), ITEM_VOCABULARY)

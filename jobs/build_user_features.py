@@ -6,15 +6,16 @@ lake has learned of late events.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from pyspark.sql import SparkSession
 
 from ulm_spark.contracts.gold import USER_FEATURES
-from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, SESSIONS
+from ulm_spark.contracts.silver import ORDER_LINES, SESSIONS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.users.features import build_features
 
 JOB = "build_user_features"
@@ -24,13 +25,14 @@ JOB = "build_user_features"
 class Conf(BaseConf):
     """What the job reads from the config file."""
 
+    identity: Attribution = field(default_factory=Attribution)
+
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Replace the day's slice of gold.user_features."""
     with open_run(spark, conf, JOB, as_of) as ledger:
-        features = build_features(
-            ledger.read(EVENTS), ledger.read(SESSIONS), ledger.read(ORDER_LINES), as_of, conf.shop.zone
-        )
+        events = attributed_events(ledger, conf.identity)
+        features = build_features(events, ledger.read(SESSIONS), ledger.read(ORDER_LINES), as_of, conf.shop.zone)
         ledger.replace(features, USER_FEATURES)
 
 

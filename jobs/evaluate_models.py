@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts.gold import MODEL_QUALITY
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.pipeline.attributed import Attribution
 from ulm_spark.pipeline.measure import last_event_day, measure_churn_task, measure_items, measure_sessions
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.evaluate import EvaluationConf
@@ -30,15 +31,16 @@ class Conf(BaseConf):
     sessions: SessionRules = field(default_factory=SessionRules)
     als: AlsConf = field(default_factory=AlsConf)
     evaluation: EvaluationConf = field(default_factory=EvaluationConf)
+    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Replace the day's measurements."""
     with open_run(spark, conf, JOB, as_of) as ledger:
         known_to, zone = last_event_day(ledger), conf.shop.zone
-        found = measure_items(ledger, known_to, conf.evaluation, conf.als, zone)
+        found = measure_items(ledger, known_to, conf.evaluation, conf.als, zone, conf.identity)
         found += measure_churn_task(ledger, known_to, conf.evaluation, zone)
-        found += measure_sessions(ledger, conf.sessions, conf.evaluation, zone)
+        found += measure_sessions(ledger, conf.sessions, conf.evaluation, zone, conf.identity)
         for measurement in found:
             ledger.progress(sentence(measurement))
         rows = [(as_of, *astuple(measurement)) for measurement in found]

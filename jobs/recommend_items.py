@@ -11,10 +11,10 @@ from pyspark.sql import SparkSession
 
 from ulm_spark.contracts.gold import ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.ops import ALS_MODELS
-from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.lake.artifacts import load_frame
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.interactions import bought_items
 from ulm_spark.recommend.popularity import rank_popular
@@ -28,12 +28,13 @@ class Conf(BaseConf):
     """What the job reads from the config file."""
 
     als: AlsConf = field(default_factory=AlsConf)
+    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     """Replace the day's lists of both models."""
     with open_run(spark, conf, JOB, as_of) as ledger:
-        events, zone = ledger.read(EVENTS), conf.shop.zone
+        events, zone = attributed_events(ledger, conf.identity), conf.shop.zone
         model = ledger.read(ALS_MODELS).where(f"as_of = DATE'{as_of}'").first()
         lists = ledger.frame_of(ITEM_RECOMMENDATIONS, [])
         if model is not None:

@@ -15,6 +15,7 @@ from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.pipeline.attributed import Attribution
 from ulm_spark.pipeline.score_sequences import recommend_by
 from ulm_spark.sequence.conf import TrainingConf
 
@@ -26,6 +27,7 @@ class Conf(BaseConf):
     """What the job reads from the config file."""
 
     training: TrainingConf = field(default_factory=TrainingConf)
+    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
@@ -34,7 +36,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         model = ledger.read(SEQUENCE_MODELS).where(f"as_of = DATE'{as_of}'").first()
         lists = ledger.frame_of(NEXT_ITEM_RECOMMENDATIONS, [])
         if model is not None:
-            lists = recommend_by(ledger, model["path"], conf.training, conf.shop.zone)
+            lists = recommend_by(ledger, model["path"], conf.training, conf.shop.zone, conf.identity)
         ledger.replace(lists, NEXT_ITEM_RECOMMENDATIONS)
 
 

@@ -19,6 +19,7 @@ from ulm_spark.events.intake import Reading
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.stream import StreamConf
+from ulm_spark.pipeline.attributed import Attribution, refuse_attribution
 from ulm_spark.pipeline.stream import EventStream
 from ulm_spark.sessions.cut import SessionRules
 
@@ -32,10 +33,12 @@ class Conf(BaseConf):
     source: SourceConf = field(default_factory=SourceConf)
     stream: StreamConf = field(default_factory=StreamConf)
     sessions: SessionRules = field(default_factory=SessionRules)
+    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date, until_caught_up: bool = False) -> None:
     """Stream until told to stop, or until what the topic has now is in the lake."""
+    refuse_attribution(conf.identity, JOB)
     # As if these jobs ran themselves: their next runs go on from here.
     ingest = ingest_events.Conf(conf.lake, conf.spark, conf.shop, conf.source)
     sessions = sessionize.Conf(conf.lake, conf.spark, conf.shop, conf.sessions)

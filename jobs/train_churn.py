@@ -15,6 +15,7 @@ from ulm_spark.config.errors import RefusedError
 from ulm_spark.contracts.ops import CHURN_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.pipeline.attributed import Attribution
 from ulm_spark.pipeline.train_churn import train_on_past_days
 from ulm_spark.predict.churn_conf import ChurnConf
 
@@ -26,6 +27,7 @@ class Conf(BaseConf):
     """What the job reads from the config file."""
 
     churn: ChurnConf = field(default_factory=ChurnConf)
+    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
@@ -33,7 +35,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     with open_run(spark, conf, JOB, as_of) as ledger:
         models = []
         try:
-            models = [train_on_past_days(ledger, conf.churn, conf.shop.zone)]
+            models = [train_on_past_days(ledger, conf.churn, conf.shop.zone, conf.identity)]
         except RefusedError as reason:  # a young shop: all else can run, and this run says why there is no model
             ledger.note(str(reason))
         ledger.replace(ledger.frame_of(CHURN_MODELS, models), CHURN_MODELS)

@@ -62,8 +62,8 @@ def _fields_of(found: ast.ClassDef) -> list[tuple[str, str, ast.AnnAssign]]:
 def _default_of(node: ast.AnnAssign) -> str:
     """A field's default as written; of ``field(default_factory=x)`` what the factory makes, ``x()``."""
     if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "field":
-        made = [word.value for word in node.value.keywords if word.arg == "default_factory"]
-        return f"{ast.unparse(made[0])}()" if made else ""
+        words = {word.arg: ast.unparse(word.value) for word in node.value.keywords}
+        return f"{words['default_factory']}()" if "default_factory" in words else words.get("default", "")
     return ast.unparse(node.value) if node.value else ""
 
 
@@ -132,6 +132,7 @@ def table_page(table: Table, jobs: set[str]) -> str:
         ("Written by", _job_link(table.writer, jobs, "../jobs/")),
         ("Read by", readers or "no job"),
     ]
+    facts += [("Read where", f"`{table.read_where}` is true")] if table.read_where else []
     facts += [("Partitioned by", ", ".join(table.partition_by))] if table.partition_by else []
     facts += [("Clustered by", ", ".join(table.cluster_by))] if table.cluster_by else []
     facts += [("Kept", f"{table.retention_days} days")] if table.retention_days is not None else []

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import build_orders, sessionize
@@ -40,8 +40,16 @@ class Replay:
         for event_id in gone:
             self.lake.delete(EVENTS, f"event_id = '{event_id}'")
             del self._arrived[event_id]
+        self.run()
+
+    def run(self) -> None:
+        """Both jobs."""
         sessionize.run(self.spark, sessionize.Conf(lake=self.conf), DAY)
         build_orders.run(self.spark, build_orders.Conf(lake=self.conf), DAY)
+
+    def events(self) -> DataFrame:
+        """All that arrived, as the jobs read it."""
+        return rows_of(self.spark, EVENTS, list(self._arrived.values()))
 
     def kept(self) -> list[list[str]]:
         """The rows of the three tables."""
@@ -49,7 +57,7 @@ class Replay:
 
     def anew(self) -> list[list[str]]:
         """What one full run makes of all that arrived."""
-        events = rows_of(self.spark, EVENTS, list(self._arrived.values()))
+        events = self.events()
         lines = list_order_lines(events, "UTC", "EUR")
         return [texts_of(frame) for frame in (cut_all(events, SessionRules(), "UTC"), lines, summarise_orders(lines))]
 

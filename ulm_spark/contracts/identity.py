@@ -1,7 +1,7 @@
 """Identity: which identifiers were seen together, whose each is as of a day, and what changed on which day."""
 
 from ulm_spark.contracts.gold import AS_OF
-from ulm_spark.contracts.table import Column, Table
+from ulm_spark.contracts.table import CHANGES_ARE_KEPT, Column, Table
 
 KINDS = ("user", "cookie", "device")
 """Kinds of identifier, the one that names a person best first."""
@@ -45,7 +45,21 @@ IDENTITIES = Table(
             "known_until", "DATE", "First day of as_of at whose end it was no longer; null while it is", nullable=True
         ),
     ),
+    properties=CHANGES_ARE_KEPT,
     writer="resolve_identities",
+    readers=(
+        "sessionize",
+        "build_orders",
+        "build_sequences",
+        "build_user_features",
+        "train_churn",
+        "build_metrics",
+        "evaluate_models",
+        "train_als",
+        "recommend_items",
+        "recommend_next_items",
+    ),
+    read_where="identity.attributes_users",
 )
 
 IDENTITY_CHANGES = Table(

@@ -5,14 +5,11 @@ them for a day filters by the instant column that the grain names.
 """
 
 from ulm_spark.contracts.bronze import LINEAGE
-from ulm_spark.contracts.table import Column, Table
+from ulm_spark.contracts.table import CHANGES_ARE_KEPT, Column, Table
 
 MONEY = "DECIMAL(18,4)"
 SHOPPER_EVENT_TYPES = ("view", "search", "click", "cart", "remove", "purchase", "return", "review")
 EVENT_TYPES = (*SHOPPER_EVENT_TYPES, "listing")
-
-# Whoever reads the table learns what changed since it last did.
-CHANGES_ARE_KEPT = (("delta.enableChangeDataFeed", "true"),)
 
 EVENTS = Table(
     name="silver.events",

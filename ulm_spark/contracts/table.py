@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 LAYERS = ("bronze", "silver", "gold", "ops", "truth")
+# Whoever reads the table learns what changed since it last did.
+CHANGES_ARE_KEPT = (("delta.enableChangeDataFeed", "true"),)
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,9 @@ class Table:
     key names the columns that identify a row. An as-of table has ``as_of`` in its key and is
     partitioned by it, so that a run replaces its own day and nothing else. readers are the jobs
     that read the table; with writer they imply the graph of jobs. looking_back: those of them that
-    read slices of earlier days too, and not that of their own day alone. keeps_files: true where
-    readers stand on how many files the rows lie in, so that nobody may join them.
+    read slices of earlier days too, and not that of their own day alone. read_where: the setting, as
+    ``section.field``, that must be true for readers to read it; empty where they always do.
+    keeps_files: true where readers stand on how many files the rows lie in, so that nobody may join them.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Table:
     writer: str
     readers: tuple[str, ...] = ()
     looking_back: tuple[str, ...] = ()
+    read_where: str = ""
     partition_by: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
     retention_days: int | None = None

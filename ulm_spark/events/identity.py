@@ -1,7 +1,7 @@
 """Which log-ins, cookies and devices were seen together, and which of these links make them one person's?"""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -24,11 +24,13 @@ class IdentityRules:
     max_users_per_device: a cookie or device that more log-ins than these used links nobody. At 1, the
     default, no shared device ever makes two log-ins one person; from 2 on it does, and persons who
     share devices in a chain become one. cut_links: links that were found wrong, such as
-    ``cookie:abc|user:42``, in either order: from the next run on they link nothing.
+    ``cookie:abc|user:42``, in either order: from the next run on they link nothing. attributes_users:
+    true where the jobs that read users go by these persons, not by the log-in; it changes no person.
     """
 
     max_users_per_device: int = 1
     cut_links: tuple[str, ...] = ()
+    attributes_users: bool = field(default=False, hash=False)
 
     def __post_init__(self) -> None:
         least = self.max_users_per_device

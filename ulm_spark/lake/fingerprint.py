@@ -16,7 +16,10 @@ NO_SOURCE = (".pyc", ".pyo")
 
 
 def config_hash(conf: object) -> str:
-    """Twelve hex digits of a job's configuration; equal settings, equal hash."""
+    """Twelve hex digits of a job's configuration; equal settings, equal hash.
+
+    Rule: fields declared with hash=False are left out, since they change nothing that the job computes itself.
+    """
     return hashlib.sha256(json.dumps(_plain(conf), sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -35,7 +38,8 @@ def code_version() -> str:
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in NOT_HASHED}
+        hashed = [f.name for f in fields(value) if f.name not in NOT_HASHED and f.hash is not False]
+        return {name: _plain(getattr(value, name)) for name in hashed}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from ulm_spark.config.errors import ContractError
 from ulm_spark.contracts.ops import EVERY_JOB, RUNS
 from ulm_spark.contracts.table import Table
-from ulm_spark.contracts.tables import TABLES
+from ulm_spark.contracts.tables import BY_NAME, TABLES
 from ulm_spark.lake import models
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.literal import frame_of
@@ -37,14 +37,20 @@ class JobConf(Protocol):
         ...
 
 
-def input_tables(job: str) -> tuple[Table, ...]:
-    """The tables that a job reads, by their contracts; its own and the run log are not counted."""
-    return tuple(t for t in TABLES if job in t.readers and t.writer not in (EVERY_JOB, job))
+def input_tables(job: str, conf: object) -> tuple[Table, ...]:
+    """The tables that a job of this configuration reads, by their contracts, but for its own and the run log."""
+    readable = (t for t in TABLES if job in t.readers and t.writer not in (EVERY_JOB, job))
+    return tuple(table for table in readable if not table.read_where or _is_true(conf, table.read_where))
 
 
 def output_tables(job: str) -> tuple[Table, ...]:
     """The tables that a job writes, by their contracts."""
     return tuple(table for table in TABLES if table.writer == job)
+
+
+def _is_true(conf: object, setting: str) -> bool:
+    section, _, name = setting.partition(".")
+    return bool(getattr(getattr(conf, section, None), name, False))
 
 
 @dataclass
@@ -233,7 +239,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date, *, is_st
         lake.create(RUNS)
         for table in outputs:
             lake.create(table)
-        for table in input_tables(job):
+        for table in input_tables(job, conf):
             run.read_on(table)
         try:
             yield run
@@ -247,7 +253,7 @@ def open_run(spark: SparkSession, conf: JobConf, job: str, as_of: date, *, is_st
 
 def _record_done(run: Run) -> None:
     if run.rows_in is None:
-        run.rows_in = sum(_rows_of_day(run, table) for table in input_tables(run.job))
+        run.rows_in = sum(_rows_of_day(run, BY_NAME[name]) for name in run.pinned)
     for table in output_tables(run.job):
         if not table.is_as_of:  # also where nothing was written: by it one sees whether the table was made anew
             run.outputs.setdefault(table.name, str(run.lake.data_version(table)))

@@ -19,6 +19,7 @@ from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, PRODUCTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.predict.outcomes import measure_churn, observe_churn, summarise_deciles
 from ulm_spark.recommend.als import AlsConf
 from ulm_spark.recommend.evaluate import EvaluationConf, describe_protocol, measure_lists
@@ -37,7 +38,7 @@ def last_event_day(ledger: Run) -> date | None:
 
 
 def measure_items(
-    ledger: Run, known_to: date | None, conf: EvaluationConf, als: AlsConf, zone: str
+    ledger: Run, known_to: date | None, conf: EvaluationConf, als: AlsConf, zone: str, identity: Attribution
 ) -> list[Measurement]:
     """The lists of all models against the purchases after as_of; writes gold.recommendation_examples."""
     as_of = ledger.as_of
@@ -56,7 +57,7 @@ def measure_items(
         measurements = measure_lists(hits.toPandas(), conf, protocol)
         users = pick_examples(hits, conf.n_examples)
         types = als.weighting.event_types
-        history = recent_history(ledger.read(EVENTS), users, as_of, zone, types, conf.n_history)
+        history = recent_history(attributed_events(ledger, identity), users, as_of, zone, types, conf.n_history)
         examples = list_examples(users, history, lists, relevant, ledger.read(PRODUCTS), as_of, conf.k)
         ledger.replace(examples, RECOMMENDATION_EXAMPLES)
     return measurements
@@ -84,13 +85,15 @@ def measure_churn_task(ledger: Run, known_to: date | None, conf: EvaluationConf,
         return measure_churn(observed.toPandas(), conf.n_resamples, conf.seed, protocol)
 
 
-def measure_sessions(ledger: Run, rules: SessionRules, conf: EvaluationConf, zone: str) -> list[Measurement]:
+def measure_sessions(
+    ledger: Run, rules: SessionRules, conf: EvaluationConf, zone: str, identity: Attribution
+) -> list[Measurement]:
     """Our visits against the source's own session ids, where it has them; the baseline is one visit a day."""
     as_of = ledger.as_of
     first_on = as_of - timedelta(days=conf.session_days - 1)
     at = F.col("event_at")
     is_inside = (at >= F.lit(start_of(first_on, zone))) & (at < F.lit(end_of(as_of, zone)))
-    events = ledger.read(EVENTS).where(is_inside)
+    events = attributed_events(ledger, identity).where(is_inside)
     index, n_events = _agreement(session_contingency(events, rules, zone), "session_id")
     if n_events == 0:
         ledger.progress("sessions: nothing measured, the source has no session ids")

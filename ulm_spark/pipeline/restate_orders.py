@@ -1,22 +1,23 @@
-"""silver.order_lines and silver.orders after a change of events: all of them, or what the change can reach."""
+"""silver.order_lines and silver.orders after a change of events or of whose they are: all, or what it can reach."""
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS
+from ulm_spark.contracts.silver import ORDER_LINES, ORDERS
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.pipeline.attributed import Attribution, attributed_changes, attributed_events
 from ulm_spark.sessions.order_lines import list_order_lines, net_returns, read_lines, touched_lines
 from ulm_spark.sessions.orders import summarise_orders
 
 
-def restate_orders(ledger: Run, zone: str, currency: str) -> None:
-    """Makes both tables what list_order_lines and summarise_orders make of all events.
+def restate_orders(ledger: Run, zone: str, currency: str, identity: Attribution) -> None:
+    """Makes both tables what list_order_lines and summarise_orders make of all events, by log-in or by person.
 
     Rule: where the ledger knows what changed since the last run, only the accounts and then the orders
           of changed lines are made anew, from the lines that the table has and those that changed.
     """
-    events, changes = ledger.read(EVENTS), ledger.changes(EVENTS)
+    events, changes = attributed_events(ledger, identity), attributed_changes(ledger, identity)
     if changes is None:
         ledger.progress("all orders")
         ledger.restate(list_order_lines(events, zone, currency), ORDER_LINES)

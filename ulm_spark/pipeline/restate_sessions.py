@@ -1,23 +1,24 @@
-"""silver.sessions after a change of events: all of it, or only the visits that the change can reach."""
+"""silver.sessions after a change of events or of whose they are: all of it, or the visits that it can reach."""
 
 from datetime import date
 
 from pyspark.sql import DataFrame
 
-from ulm_spark.contracts.silver import EVENTS, SESSIONS
+from ulm_spark.contracts.silver import SESSIONS
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.pipeline.attributed import Attribution, attributed_changes, attributed_events
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.sessionize import sessionize
 from ulm_spark.sessions.touched import days_of, may_reach, on_days, reached_events, touched_spans, touched_visits
 
 
-def restate_sessions(ledger: Run, rules: SessionRules, zone: str) -> None:
-    """Makes silver.sessions what sessionize makes of all events.
+def restate_sessions(ledger: Run, rules: SessionRules, zone: str, identity: Attribution) -> None:
+    """Makes silver.sessions what sessionize makes of all events, by log-in or by person.
 
     Rule: where the ledger knows what changed since the last run, as restate_touched does.
     """
-    events, changes = ledger.read(EVENTS), ledger.changes(EVENTS)
+    events, changes = attributed_events(ledger, identity), attributed_changes(ledger, identity)
     if changes is None:
         ledger.progress("all visits")
         ledger.restate(sessionize(events, rules, zone), SESSIONS)
@@ -28,8 +29,8 @@ def restate_sessions(ledger: Run, rules: SessionRules, zone: str) -> None:
 def restate_touched(ledger: Run, events: DataFrame, changes: DataFrame, rules: SessionRules, zone: str) -> None:
     """Brings a change of events into silver.sessions.
 
-    In:   silver.events after the change; changes: rows of it that came, went, or are as they were before
-          an update or after it.
+    In:   events after the change, as attributed_events; changes: rows of it that came, went, or are as they
+          were before an update or after it.
     Rule: visits away from a change by more than the gap are neither read nor written; days without a
           changed event or a touched visit are not opened. The order in which events arrived changes
           nothing, nor does a change that the table has already.

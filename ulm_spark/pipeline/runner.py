@@ -19,7 +19,6 @@ from ulm_spark.lake.run_log import done_runs
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.pipeline.display import Display
-from ulm_spark.pipeline.graph import upstream
 
 
 class JobModule(Protocol):
@@ -102,7 +101,7 @@ class Freshness:
         if last["config_hash"] != config_hash(planned.conf) or last["code_version"] != code_version():
             return False
         recorded = cast(Mapping[str, str], last["inputs"])
-        inputs = input_tables(planned.name)
+        inputs = input_tables(planned.name, planned.conf)
         if not all(self._holds(table, planned.name, recorded.get(table.name, "")) for table in inputs):
             return False
         external = getattr(planned.module, "external_inputs", None)
@@ -154,7 +153,8 @@ def run_jobs(
         if is_streamed(lake, planned.name, as_of):
             display.streamed(planned.name)
             continue
-        is_stale = force or bool(upstream(planned.name) & would_run)
+        writers = {table.writer for table in input_tables(planned.name, planned.conf)}
+        is_stale = force or bool(writers & would_run)
         if not is_stale and freshness.is_done(planned):
             display.skipped(planned.name)
         elif dry_run:

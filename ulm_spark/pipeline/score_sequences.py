@@ -21,8 +21,9 @@ from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import DataQualityError
 from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
-from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.ledger import Run
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.pipeline.spark_launch import pack
 from ulm_spark.pipeline.train_sequences import day_versions, day_vocabulary
 from ulm_spark.recommend.interactions import bought_items
@@ -168,7 +169,7 @@ def _listed(part: pd.DataFrame, scores: NDArray[np.float32], top_n: int) -> pd.D
     )
 
 
-def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str) -> DataFrame:
+def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str, identity: Attribution) -> DataFrame:
     """The lists of the run's day by the model stored at path. Out: gold.next_item_recommendations.
 
     Errors: DataQualityError where the items were numbered anew since the model was trained, or where the sequences
@@ -190,7 +191,7 @@ def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str) -> DataF
             f"{ITEM_VOCABULARY.name}: found the items of {as_of} in another numbering than the model of {path} was "
             "trained on; expected the same. Run train_sequence again."
         )
-    seen = bought_items(ledger.read(EVENTS), as_of, zone) if conf.exclude_seen else None
+    seen = bought_items(attributed_events(ledger, identity), as_of, zone) if conf.exclude_seen else None
     model = ledger.lake.spark.sparkContext.broadcast(pack(folder))
     sequences = ledger.read(SEQUENCES).where(is_day)
     length = trained.conf.max_length  # scoring follows the model, whatever the config says now

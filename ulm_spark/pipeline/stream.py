@@ -18,6 +18,7 @@ from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.micro_batches import run_stream
 from ulm_spark.lake.persisted import persisted
 from ulm_spark.lake.stream import StreamConf, open_arrivals, open_messages, stream_id, watermark_ms
+from ulm_spark.pipeline.attributed import Attribution
 from ulm_spark.pipeline.restate_sessions import restate_sessions, restate_touched
 from ulm_spark.sessions.cut import SessionRules
 
@@ -117,7 +118,7 @@ class EventStream:
         now, key = self.sessions.version(EVENTS), self.sessions.hash_of_conf
         changes = self.intake.lake.changes(EVENTS, told["version"], now) if told.get("conf") == key else None
         if changes is None:
-            restate_sessions(self.sessions, self.rules, self.reading.zone)
+            restate_sessions(self.sessions, self.rules, self.reading.zone, Attribution())
         else:
             restate_touched(self.sessions, self.sessions.read(EVENTS), changes, self.rules, self.reading.zone)
         self._tell()

@@ -3,17 +3,18 @@
 import json
 from dataclasses import asdict
 
-from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.lake.artifacts import save_frame
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.recommend.als import AlsConf, fit_als
 from ulm_spark.recommend.interactions import count_interactions, weigh_interactions
 
 
-def train_on_interactions(ledger: Run, als: AlsConf, zone: str) -> list[tuple[object, ...]]:
+def train_on_interactions(ledger: Run, als: AlsConf, zone: str, identity: Attribution) -> list[tuple[object, ...]]:
     """The row of ops.als_models for the run's day; none where nobody did anything."""
-    with persisted(weigh_interactions(ledger.read(EVENTS), ledger.as_of, zone, als.weighting)) as pairs:
+    events = attributed_events(ledger, identity)
+    with persisted(weigh_interactions(events, ledger.as_of, zone, als.weighting)) as pairs:
         n_pairs, metrics = count_interactions(pairs).collect()[0]
         ledger.progress(f"ALS of rank {als.rank} on {n_pairs} pairs of user and item")
         if not n_pairs:

@@ -3,18 +3,19 @@
 import json
 from dataclasses import asdict
 
-from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, SESSIONS
+from ulm_spark.contracts.silver import ORDER_LINES, SESSIONS
 from ulm_spark.lake.artifacts import save_pipeline
 from ulm_spark.lake.ledger import Run
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.predict.churn import fit_churn
 from ulm_spark.predict.churn_conf import ChurnConf
 from ulm_spark.predict.labels import fit_label_days, label_churn
 from ulm_spark.users.features import build_features
 
 
-def train_on_past_days(ledger: Run, churn: ChurnConf, zone: str) -> tuple[object, ...]:
+def train_on_past_days(ledger: Run, churn: ChurnConf, zone: str, identity: Attribution) -> tuple[object, ...]:
     """The row of ops.churn_models for the run's day. Errors: RefusedError where history does not suffice."""
-    events, sessions, lines = ledger.read(EVENTS), ledger.read(SESSIONS), ledger.read(ORDER_LINES)
+    events, sessions, lines = attributed_events(ledger, identity), ledger.read(SESSIONS), ledger.read(ORDER_LINES)
     days = fit_label_days(lines, churn, ledger.as_of, zone)
     known = [(day, build_features(events, sessions, lines, day, zone)) for day in days]
     model = fit_churn([label_churn(features, lines, day, churn, ledger.as_of, zone) for day, features in known], churn)
