@@ -146,7 +146,11 @@ SESSIONS = Table(
     key=("session_id",),
     columns=(
         Column("session_id", "STRING", "Hash of user_id and started_at, and of campaign where campaigns cut"),
-        Column("user_id", "STRING", "The shopper"),
+        Column(
+            "user_id",
+            "STRING",
+            "The shopper: a log-in, or with identity.attributes_users the person of silver.identities as known now",
+        ),
         Column("started_at", "TIMESTAMP", "First event", unit="UTC"),
         Column("ended_at", "TIMESTAMP", "Last event", unit="UTC"),
         Column(
@@ -199,7 +203,7 @@ ORDER_LINES = Table(
         Column("line_id", "STRING", "event_id of the purchase or return"),
         Column("order_id", "STRING", "The order or invoice; a cancellation has its own"),
         Column("line_type", "STRING", "purchase or return"),
-        Column("user_id", "STRING", "The shopper; null for a guest", nullable=True),
+        Column("user_id", "STRING", "The shopper, as in silver.sessions; null for a guest", nullable=True),
         Column("product_id", "STRING", "The product"),
         Column(
             "is_item",
