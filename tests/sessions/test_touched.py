@@ -14,7 +14,15 @@ from tests.sessions.test_cut import ALL_CUTS, BERLIN, shopping
 from ulm_spark.contracts.silver import EVENTS, SESSIONS
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.sessionize import sessionize
-from ulm_spark.sessions.touched import days_of, may_reach, reached_events, touched_spans, touched_visits
+from ulm_spark.sessions.touched import (
+    Stretch,
+    may_hold,
+    may_reach,
+    reached_events,
+    stretches_of,
+    touched_spans,
+    touched_visits,
+)
 
 FEW = settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -56,15 +64,31 @@ def test_only_visits_within_the_gap_of_a_change_are_reached(spark: SparkSession)
 
 
 def test_days_are_the_shops_and_a_visit_of_many_days_may_be_reached_from_each(spark: SparkSession) -> None:
-    late = touched_spans(rows_of(spark, EVENTS, [event("late", at(22 * 60 + 45))]), 1800)
-    days = {row["day"] for row in days_of(late, BERLIN, margin_s=1800).collect()}
-    assert days == {date(2024, 3, 1), date(2024, 3, 2)}
+    late_at = at(22 * 60 + 45)
+    late = touched_spans(rows_of(spark, EVENTS, [event("late", late_at)]), 1800)
+    stretches = [Stretch(*row) for row in stretches_of(late, BERLIN, margin_s=1800).orderBy("day").collect()]
+    assert [stretch.day for stretch in stretches] == [date(2024, 3, 1), date(2024, 3, 2)]
+    ends = {"started_at": late_at, "ended_at": late_at}
     sessions = [
-        {"session_id": "before", "session_on": date(2024, 2, 27), "duration_s": 86_400},
-        {"session_id": "long", "session_on": date(2024, 2, 20), "duration_s": 86_401},
-        {"session_id": "day before", "session_on": date(2024, 2, 29)},
-        {"session_id": "after", "session_on": date(2024, 3, 3)},
+        {"session_id": "before", "session_on": date(2024, 2, 27), "duration_s": 86_400, **ends},
+        {"session_id": "long", "session_on": date(2024, 2, 20), "duration_s": 86_401, **ends},
+        {"session_id": "day before", "session_on": date(2024, 2, 29), **ends},
+        {"session_id": "after", "session_on": date(2024, 3, 3), **ends},
+        {"session_id": "over", "session_on": date(2024, 3, 1), **dict.fromkeys(ends, at(22 * 60 + 14))},
+        {"session_id": "not begun", "session_on": date(2024, 3, 1), **dict.fromkeys(ends, at(23 * 60 + 16))},
     ]
     frame = rows_of(spark, SESSIONS, sessions)
-    assert {row[0] for row in frame.where(may_reach(days, SessionRules())).collect()} == {"long", "day before"}
-    assert frame.where(may_reach(days, ALL_CUTS)).count() == 4
+    assert {row[0] for row in frame.where(may_reach(stretches, SessionRules())).collect()} == {"long", "day before"}
+    assert frame.where(may_reach(stretches, ALL_CUTS)).count() == 6
+
+
+def test_only_events_in_a_stretch_are_looked_for_and_of_many_stretches_all_of_their_days(spark: SparkSession) -> None:
+    days = [date(2024, 3, 1), date(2024, 3, 2)]
+    rows = [{**event(str(day), at(60 * 24 * n + 5)), "event_on": day} for n, day in enumerate(days)]
+    rows += [{**event("out", at(7)), "event_on": days[0]}]
+    frame = rows_of(spark, EVENTS, rows)
+    stretches = [
+        Stretch(day, us, us) for n, day in enumerate(days) if (us := int(at(60 * 24 * n + 5).timestamp() * 1e6))
+    ]
+    assert {row["event_id"] for row in frame.where(may_hold(stretches)).collect()} == {str(day) for day in days}
+    assert frame.where(may_hold(stretches * 30)).count() == 3

@@ -171,8 +171,13 @@ def told_message_days(ledger: Ledger, source: str) -> Iterator[None]:
         yield
     except Exception:
         with suppress(Exception):
-            _tell_days(ledger, source, [])
+            tell_message_days(ledger, source)
         raise
+    tell_message_days(ledger, source)
+
+
+def tell_message_days(ledger: Ledger, source: str) -> None:
+    """Makes ops.ingested_days say what a stream of messages has brought so far."""
     _tell_days(ledger, source, [])
 
 

@@ -1,7 +1,5 @@
 """silver.sessions after a change of events or of whose they are: all of it, or the visits that it can reach."""
 
-from datetime import date
-
 from pyspark.sql import DataFrame
 
 from ulm_spark.contracts.silver import SESSIONS
@@ -10,7 +8,15 @@ from ulm_spark.lake.persisted import persisted
 from ulm_spark.pipeline.attributed import Attribution, attributed_changes, attributed_events
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.sessionize import sessionize
-from ulm_spark.sessions.touched import days_of, may_reach, on_days, reached_events, touched_spans, touched_visits
+from ulm_spark.sessions.touched import (
+    Stretch,
+    may_hold,
+    may_reach,
+    reached_events,
+    stretches_of,
+    touched_spans,
+    touched_visits,
+)
 
 
 def restate_sessions(ledger: Run, rules: SessionRules, zone: str, identity: Attribution) -> None:
@@ -36,18 +42,18 @@ def restate_touched(ledger: Run, events: DataFrame, changes: DataFrame, rules: S
           nothing, nor does a change that the table has already.
     """
     with persisted(touched_spans(changes, rules.gap_s)) as spans:
-        changed_days = _collected(days_of(spans, zone, margin_s=rules.gap_s))
-        if not changed_days:
+        changed = _collected(stretches_of(spans, zone, margin_s=rules.gap_s))
+        if not changed:
             return
-        ledger.progress(f"visits touched by changes on {len(changed_days)} days")
-        near = ledger.read(SESSIONS).where(may_reach(changed_days, rules))
+        ledger.progress(f"visits touched by changes on {len(changed)} days")
+        near = ledger.read(SESSIONS).where(may_reach(changed, rules))
         with persisted(touched_visits(near, spans, rules, zone)) as visits:
             extents = spans.unionByName(visits.select(*spans.columns))
-            part = events.where(on_days("event_on", _collected(days_of(extents, zone))))
+            part = events.where(may_hold(_collected(stretches_of(extents, zone))))
             with persisted(reached_events(part, spans, visits)) as reached:
                 anew = sessionize(reached, rules, zone)
                 ledger.restate_part(anew, SESSIONS, visits.select(*SESSIONS.column_names))
 
 
-def _collected(days: DataFrame) -> set[date]:
-    return {row["day"] for row in days.collect()}
+def _collected(stretches: DataFrame) -> list[Stretch]:
+    return [Stretch(row["day"], row["from_us"], row["until_us"]) for row in stretches.collect()]

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import time
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -11,7 +12,15 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
-from ulm_spark.events.intake import Reading, open_intake, take_back_unfinished, take_in, told_days, told_message_days
+from ulm_spark.events.intake import (
+    Reading,
+    open_intake,
+    take_back_unfinished,
+    take_in,
+    tell_message_days,
+    told_days,
+    told_message_days,
+)
 from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, take_messages
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
 from ulm_spark.lake.ledger import Run
@@ -23,6 +32,7 @@ from ulm_spark.pipeline.restate_sessions import restate_sessions, restate_touche
 from ulm_spark.sessions.cut import SessionRules
 
 _TOLD = "events_in_sessions.json"
+_TELL_EVERY_S = 600
 
 
 @dataclass
@@ -37,6 +47,7 @@ class EventStream:
     rules: SessionRules
     known_until_us: int = 0
     is_replay: bool = True
+    told_s: float = field(default_factory=time.monotonic)
 
     def run(self, *, until_caught_up: bool) -> None:
         """Streams until it is told to stop, or until what is there now is in the lake."""
@@ -103,6 +114,9 @@ class EventStream:
         self.known_until_us = taken.known_until_us
         if taken.n_rows:
             self._restate_since(before)
+        if time.monotonic() - self.told_s > _TELL_EVERY_S:  # the day's other jobs may run beside the stream
+            tell_message_days(self.intake, self.reading.adapter.name)
+            self.told_s = time.monotonic()
 
     def _begin(self) -> None:
         """Brings the lake to where no batch is half in it and sessions are those of all its events."""

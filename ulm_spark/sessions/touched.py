@@ -1,7 +1,10 @@
 """Which visits can a change of events reach, and which events make them up?"""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -10,6 +13,7 @@ from ulm_spark.sessions.cut import US, SessionRules, cut_visits, local_day, shop
 
 _DAY_S = 86_400
 _MOST_DAYS = 400
+_MOST_STRETCHES = 50  # a condition that a planner still takes quickly
 _EXTENT = ("user_id", "from_us", "until_us")
 
 
@@ -60,11 +64,27 @@ def reached_events(events: DataFrame, spans: DataFrame, visits: DataFrame) -> Da
     )
 
 
-def days_of(extents: DataFrame, zone: str, margin_s: int = 0) -> DataFrame:
-    """The shop's local days that any of the extents lies on, margin_s before and behind it included. Out: day."""
-    first = local_day(F.timestamp_micros(F.col("from_us") - margin_s * US), zone)
-    last = local_day(F.timestamp_micros(F.col("until_us") + margin_s * US), zone)
-    return extents.select(F.explode(F.sequence(first, last)).alias("day")).distinct()
+@dataclass(frozen=True)
+class Stretch:
+    """What lies on one of the shop's local days: from and until when, in microseconds since 1970."""
+
+    day: date
+    from_us: int
+    until_us: int
+
+
+def stretches_of(extents: DataFrame, zone: str, margin_s: int = 0) -> DataFrame:
+    """Per local day of the shop from when to when extents that lie on it are, margin_s before and behind included.
+
+    Out:  day (unique), from_us, until_us: a Stretch.
+    Edge: a stretch may begin before its day and end after it, as its extents do.
+    """
+    wide = extents.select(
+        (F.col("from_us") - margin_s * US).alias("from_us"), (F.col("until_us") + margin_s * US).alias("until_us")
+    )
+    first, last = (local_day(F.timestamp_micros(name), zone) for name in ("from_us", "until_us"))
+    by_day = wide.select(F.explode(F.sequence(first, last)).alias("day"), "from_us", "until_us").groupBy("day")
+    return by_day.agg(F.min("from_us").alias("from_us"), F.max("until_us").alias("until_us"))
 
 
 def on_days(name: str, days: Collection[date]) -> Column:
@@ -74,16 +94,37 @@ def on_days(name: str, days: Collection[date]) -> Column:
     return F.col(name).isin([F.lit(day) for day in sorted(days)])
 
 
-def may_reach(days: Collection[date], rules: SessionRules) -> Column:
-    """True for all visits of silver.sessions that may touch one of the days, and for few others.
+def may_hold(stretches: Sequence[Stretch]) -> Column:
+    """True for events of silver.events in any of the stretches, and of many stretches for all on their days.
+
+    Of literals, so that files without such events are not opened.
+    """
+    on_their_days = on_days("event_on", {stretch.day for stretch in stretches})
+    if len(stretches) > _MOST_STRETCHES:
+        return on_their_days
+    ranges = (
+        F.col("event_at").between(
+            F.timestamp_micros(F.lit(stretch.from_us)), F.timestamp_micros(F.lit(stretch.until_us))
+        )
+        for stretch in stretches
+    )
+    return on_their_days & reduce(or_, ranges, F.lit(False))
+
+
+def may_reach(stretches: Sequence[Stretch], rules: SessionRules) -> Column:
+    """True for all visits of silver.sessions that may touch one of the stretches, and for few others.
 
     Rule: a visit of up to 24 hours began on the day or one of the two before it: two, where an hour
           of the day before is left out in spring. Where visits also end without a silence, all may.
     """
     if rules.cuts_without_silence:
         return F.lit(True)
-    begun = {day - timedelta(days=n) for day in days for n in range(3)}
-    return on_days("session_on", begun) | (F.col("duration_s") > _DAY_S)
+    begun = {stretch.day - timedelta(days=n) for stretch in stretches for n in range(3)}
+    first_us, last_us = min(s.from_us for s in stretches), max(s.until_us for s in stretches)
+    is_in_time = (F.col("ended_at") >= F.timestamp_micros(F.lit(first_us))) & (
+        F.col("started_at") <= F.timestamp_micros(F.lit(last_us))
+    )
+    return is_in_time & (on_days("session_on", begun) | (F.col("duration_s") > _DAY_S))
 
 
 def _is_near(gap_s: int) -> Column:
