@@ -157,7 +157,7 @@ def test_files_as_they_come_leave_the_tables_of_one_batch(spark: SparkSession, b
         file = arriving / f"{number}.json"
         write_lines(file, part)
         # The second was written a month before it came.
-        os.utime(file, (1_700_000_000 - 30 * 86_400 * number,) * 2)
+        os.utime(file, (1_780_000_000 - 30 * 86_400 * number,) * 2)
         found = stream_all(spark, conf)
     assert found == ingest_all(spark, conf, tmp_path / "batch", parts)
 
