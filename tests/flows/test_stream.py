@@ -68,6 +68,18 @@ def evening() -> list[Message]:
     return [*day[100:220], *((None, row) for row in bridges), *day[180:270]]
 
 
+def test_a_stream_leaves_the_tables_of_one_batch(spark: SparkSession, broker: Broker, tmp_path: Path) -> None:
+    conf = stream_conf(broker, "hour", tmp_path, lateness_s=LATENESS_S)
+    broker.make_topic("hour", 1)
+    messages = morning()[:150]
+    broker.send("hour", messages)
+    found = stream_all(spark, conf, 200)
+    assert found == with_a_row_without_value(judge_all(spark, conf, tmp_path / "all", messages))
+    assert len(found["events"]) + len(found["quarantine"]) == 150
+    assert {row["status"] for row in Lake(spark, conf.lake).read(RUNS).collect()} == {"done"}
+
+
+@pytest.mark.slow
 def test_a_stream_in_two_runs_leaves_the_tables_of_one_batch(
     spark: SparkSession, broker: Broker, tmp_path: Path
 ) -> None:

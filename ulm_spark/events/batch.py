@@ -21,8 +21,9 @@ class SourceConf:
     duplicate_horizon_days: a row is a duplicate where the lake has its event_id on a day at most so
     many days from any of the batch's; 0 looks through the whole history. A copy of a row has its
     day, and a row without event_id has one made of its content, so both are found by any horizon.
-    What it misses is an event_id that comes again with a day further away: that is then a second
-    event with the id, which jobs with such keys refuse. Set it where the source gives no id twice.
+    What it misses is an event_id that comes again with a day further away, or in a stream with a time more
+    than stream.lateness_s after the first: that is then a second event with the id, which jobs with such
+    keys refuse. Set it where the source gives no id twice.
     """
 
     adapter: str = "native_json"

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlparse
 
 from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import DataFrame
@@ -115,11 +116,18 @@ def _start(
     logging.getLogger("py4j.clientserver").setLevel(logging.CRITICAL)
     for name, value in _SETTINGS.items():
         frame.sparkSession.conf.set(name, value)
-    writer = frame.writeStream.queryName(conf.name).option("checkpointLocation", f"{files.root}/{conf.checkpoint}")
+    writer = frame.writeStream.queryName(conf.name).option(
+        "checkpointLocation", _with_scheme(f"{files.root}/{conf.checkpoint}")
+    )
     writer = writer.foreachBatch(take)
     if until_caught_up:
         return writer.trigger(availableNow=True).start()
     return writer.trigger(processingTime=f"{conf.every_s} seconds").start()
+
+
+def _with_scheme(path: str) -> str:
+    """A path of this machine's disk as one, also where Spark takes paths without a scheme for HDFS's."""
+    return path if urlparse(path).scheme else f"file:{path}"
 
 
 def _watch(query: StreamingQuery, gate: _Gate) -> None:

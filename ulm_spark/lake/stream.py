@@ -28,7 +28,7 @@ class StreamConf:
     stream keeps how far it is; another name begins with the oldest message. lateness_s: seconds behind the
     latest event within which the stream knows by itself whether it had an event; older ones are looked up in
     the lake, and where source.duplicate_horizon_days is 0 all are. every_s: seconds from the beginning of one
-    micro-batch to the next, 0 for at once. most_rows: messages, or files, that one takes at most. options:
+    micro-batch to the next, 0 for at once. most_rows: messages that one takes at most. options:
     further options of Spark's Kafka source, such as kafka.security.protocol.
     """
 
@@ -108,14 +108,13 @@ def open_arrivals(spark: SparkSession, path: str, patterns: Sequence[str], conf:
     options = {
         "pathGlobFilter": f"{{{','.join(patterns)}}}",
         "recursiveFileLookup": "true",
-        "maxFilesPerTrigger": str(conf.most_rows),
         "maxFileAge": _EVER,  # a file that is moved here keeps its time, which may be long before the others'
     }
     schema = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
     arrivals = spark.readStream.format("binaryFile").schema(schema).options(**options)
-    return arrivals.load(path if urlparse(path).scheme else str(local_path(path, "source.path").absolute())).select(
-        "path"
-    )
+    return arrivals.load(
+        path if urlparse(path).scheme else f"file:{local_path(path, 'source.path').absolute()}"
+    ).select("path")
 
 
 def stream_id(files: Files, conf: StreamConf) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.contracts.silver import EVENTS, SESSIONS
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
 from ulm_spark.events.intake import (
@@ -23,6 +23,7 @@ from ulm_spark.events.intake import (
 )
 from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, take_messages
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
+from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.micro_batches import run_stream
 from ulm_spark.lake.persisted import persisted
@@ -70,8 +71,9 @@ class EventStream:
         return told_message_days(self.intake, self.reading.adapter.name)
 
     def take_files(self, arrivals: DataFrame, number: int) -> None:
-        """One micro-batch of files: those that the lake lacks, as ingest_events reads them, then their sessions."""
+        """One micro-batch of files: all that the lake lacks, as ingest_events reads them, then their sessions."""
         lake = self.intake.lake
+        self.intake.progress(f"batch {number}: files that came: {arrivals.count()}")
         before = lake.version(EVENTS)
         intake = open_intake(lake.spark, self.source, self.reading, self.intake)
         if intake is None:
@@ -129,8 +131,10 @@ class EventStream:
     def _catch_up(self) -> None:
         """Sessions of what came since the last micro-batch whose sessions are known to be there."""
         told = json.loads(self.intake.lake.files.read_bytes(f"{self.conf.folder}/{_TOLD}") or b"{}")
-        now, key = self.sessions.version(EVENTS), self.sessions.hash_of_conf
-        changes = self.intake.lake.changes(EVENTS, told["version"], now) if told.get("conf") == key else None
+        now = self.sessions.version(EVENTS)
+        # Only where nobody else wrote sessions since, with other rules, other code, or anew.
+        is_as_left = {name: told.get(name) for name in self._made_by()} == self._made_by()
+        changes = self.intake.lake.changes(EVENTS, told["version"], now) if is_as_left else None
         if changes is None:
             restate_sessions(self.sessions, self.rules, self.reading.zone, Attribution())
         else:
@@ -151,5 +155,10 @@ class EventStream:
         """Writes down up to which version of silver.events the sessions are those of all events."""
         lake = self.intake.lake
         self.sessions.read_on(EVENTS)
-        content = json.dumps({"version": self.sessions.version(EVENTS), "conf": self.sessions.hash_of_conf})
-        lake.files.write_bytes(f"{self.conf.folder}/{_TOLD}", content.encode())
+        told = {"version": self.sessions.version(EVENTS), **self._made_by()}
+        lake.files.write_bytes(f"{self.conf.folder}/{_TOLD}", json.dumps(told).encode())
+
+    def _made_by(self) -> dict[str, str | int]:
+        """What tells silver.sessions, as it is now, from one that another made."""
+        sessions = self.intake.lake.data_version(SESSIONS)
+        return {"conf": self.sessions.hash_of_conf, "code": code_version(), "sessions": sessions}
