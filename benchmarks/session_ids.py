@@ -54,9 +54,10 @@ def describe(events: DataFrame, rules: SessionRules, zone: str) -> dict[str, flo
     near = neighbours(events, rules, zone).toPandas()
     cuts = {name: near[name].to_numpy(dtype=bool) for name in ("is_theirs", "is_ours", "is_back")}
     only_theirs, only_ours = cuts["is_theirs"] & ~cuts["is_ours"], cuts["is_ours"] & ~cuts["is_theirs"]
-    of_users = events.where(F.col("source_session_id").isNotNull()).groupBy("source_session_id")
-    n_users = of_users.agg(F.count_distinct("user_id").alias("n")).toPandas()["n"].to_numpy()
-    n_shoppers = events.where(F.col("source_session_id").isNotNull()).select("user_id").distinct().count()
+    labelled = events.where(F.col("source_session_id").isNotNull())
+    n_users = (
+        labelled.groupBy("source_session_id").agg(F.count_distinct("user_id").alias("n")).toPandas()["n"].to_numpy()
+    )
     is_same = pairs.groupby("source_session_id")["session_id"].transform("size").eq(1)
     is_same &= pairs.groupby("session_id")["source_session_id"].transform("size").eq(1)
     return {
@@ -73,7 +74,7 @@ def describe(events: DataFrame, rules: SessionRules, zone: str) -> dict[str, flo
         "our_median_silence_s": _median(near["silence_s"].to_numpy()[only_ours]),
         "our_longest_silence_s": float(near["silence_s"].to_numpy()[only_ours].max(initial=0)),
         "ids_of_several_shoppers": int((n_users > 1).sum()),
-        "shoppers": n_shoppers,
+        "shoppers": labelled.select("user_id").distinct().count(),
     }
 
 

@@ -45,17 +45,12 @@ def summarise_differences(changes: DataFrame, table: Table) -> tuple[int, int, l
     Rule: days are those of the first DATE column that clusters the table; None where the table has none, a row
           moved from one day to another, or the days are more than a planner takes quickly.
     """
-    counts = (F.count(F.lit(1)), F.coalesce(F.max(N_ROWS), F.lit(0)))
     day = _day_of(table)
-    if day is None:
-        n_rows, most_of_a_key = changes.agg(*counts).collect()[0]
-        return n_rows, most_of_a_key, None
-    found = changes.groupBy(day).agg(*counts, F.max(_IS_MOVED)).limit(_MOST_DAYS + 1).collect()
-    if len(found) > _MOST_DAYS:
-        n_rows, most_of_a_key = changes.agg(*counts).collect()[0]
-        return n_rows, most_of_a_key, None
-    n_rows, most = sum(row[1] for row in found), max((row[2] for row in found), default=0)
-    return n_rows, most, None if any(row[3] for row in found) else [row[0] for row in found]
+    days = F.collect_set(day) if day else F.array()
+    counts = (F.count(F.lit(1)), F.coalesce(F.max(N_ROWS), F.lit(0)), F.max(_IS_MOVED), days)
+    n_rows, most_of_a_key, is_moved, found = changes.agg(*counts).collect()[0]
+    is_known = day is not None and not is_moved and len(found) <= _MOST_DAYS
+    return n_rows, most_of_a_key, sorted(found) if is_known else None
 
 
 def whereabouts(days: list[date] | None, table: Table) -> str:
