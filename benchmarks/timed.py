@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,11 @@ def run_ulm(arguments: Sequence[str]) -> Timed:
     return run_timed([str(Path(sys.executable).with_name("ulm")), *arguments])
 
 
-def run_timed(command: Sequence[str]) -> Timed:
+def run_timed(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Timed:
     """Runs the command; stops the benchmark where it fails."""
     peak_bytes = 0
     began_s = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         stop = threading.Event()
 
         def watch() -> None:

@@ -2,7 +2,7 @@
 
 Looks at every table of the lake, also those of other jobs, but changes none of their rows. Writes the day's
 slice of ops.maintenance. Runs after the jobs of a day; where another job writes the same table meanwhile, one
-of the two fails and can be run again.
+of the two fails and can be run again. The tables of a stream that runs are left to it.
 """
 
 import sys
@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts.ops import MAINTENANCE
 from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake.job import BaseConf, run_job
-from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.ledger import is_streamed, open_run
 from ulm_spark.lake.maintain import MaintenanceRules, maintain
 
 JOB = "maintain_lake"
@@ -32,6 +32,9 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     with open_run(spark, conf, JOB, as_of) as ledger:
         rows = []
         for table in TABLES:
+            if is_streamed(ledger.lake, table.writer, as_of):
+                ledger.note(f"{table.name} is left to the stream")
+                continue
             ledger.progress(table.name)
             done = maintain(ledger.lake, table, conf.maintenance)
             if done is not None:

@@ -1,9 +1,8 @@
-"""Bring a topic's messages into the lake as they come, and the sessions that they open and extend.
+"""Bring a topic's messages, or files, into the lake as they come, and the sessions that they open and extend.
 
-Reads the topic of section stream as the adapter of section source describes its messages. Writes, batch by
-batch, what ingest_events writes and then silver.sessions as sessionize does, and holds the locks of both while
-it runs: sessions are there while they are open, and are restated as they grow. A message that is no event goes
-to bronze.quarantine. Killed anywhere and started again, it goes on where it was. SIGINT or SIGTERM stops it.
+Reads the topic of section stream or, where it names none, source's files. Writes, batch by batch, what ingest_events
+and sessionize write, and holds the locks of both: sessions are restated as they grow. What is no event goes to
+bronze.quarantine. Killed anywhere, it goes on where it was at the next start. SIGINT or SIGTERM stops it.
 """
 
 import sys
@@ -18,6 +17,7 @@ from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.intake import Reading
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.maintain import MaintenanceRules
 from ulm_spark.lake.stream import StreamConf
 from ulm_spark.pipeline.attributed import Attribution, refuse_attribution
 from ulm_spark.pipeline.stream import EventStream
@@ -34,6 +34,7 @@ class Conf(BaseConf):
     stream: StreamConf = field(default_factory=StreamConf)
     sessions: SessionRules = field(default_factory=SessionRules)
     identity: Attribution = field(default_factory=Attribution)
+    maintenance: MaintenanceRules = field(default_factory=MaintenanceRules)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date, until_caught_up: bool = False) -> None:
@@ -47,8 +48,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date, until_caught_up: bool = Fa
         open_run(spark, ingest, ingest_events.JOB, as_of, is_stream=True) as of_events,
         open_run(spark, sessions, sessionize.JOB, as_of, is_stream=True) as of_sessions,
     ):
-        stream = EventStream(of_events, of_sessions, conf.stream, conf.source, reading, conf.sessions)
-        stream.run(until_caught_up=until_caught_up)
+        EventStream(of_events, of_sessions, conf, reading).run(until_caught_up=until_caught_up)
 
 
 def main(argv: list[str] | None = None) -> int:

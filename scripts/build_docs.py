@@ -169,6 +169,8 @@ def job_page(job: Job, tables: tuple[Table, ...]) -> str:
     does = STREAMED if job.name == STREAM else (job.name,)
     writes = [table for table in tables if table.writer in does]
     reads = [table for table in tables if {*does} & {*table.readers} and (len(does) == 1 or table not in writes)]
+    if job.name == STREAM:  # it refuses the settings under which its jobs read more
+        reads = [table for table in reads if not table.read_where]
     rows = f"a row for each of {' and '.join(does)}" if len(does) > 1 else "its row"
     lines = [GENERATED, f"# {job.name}", "", job.words, ""]
     lines += _grid(("", ""), [("Reads", _table_links(reads)), ("Writes", _table_links(writes))])

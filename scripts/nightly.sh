@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # What is too slow for every commit: the slow tests and every benchmark, one after the other.
-# Results go to .ulm/nightly, one text file each; the last line of a benchmark's file is its JSON.
+# Results go to .ulm/nightly, one text file each; the last line of a benchmark's file is its JSON. The exit status
+# is 1 where a benchmark failed or broke a promise, such as equal tables; speed and quality are goals, and are told.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh
 mkdir -p .ulm/nightly
-status=0
+status=0 failed=0
 echo "nightly: slow tests"
 .venv/bin/python -m pytest -m slow || status=$?
 # Nothing to run is no failure: pytest says so with 5.
@@ -14,5 +15,9 @@ for file in benchmarks/*.py; do
   name=$(basename "$file" .py)
   case $name in __init__ | form | timed | sessionizers) continue ;; esac
   echo "nightly: benchmark $name"
-  .venv/bin/python -m "benchmarks.$name" | tee ".ulm/nightly/$name.txt"
+  if ! .venv/bin/python -m "benchmarks.$name" | tee ".ulm/nightly/$name.txt"; then
+    echo "nightly: benchmark $name failed" >&2
+    failed=1
+  fi
 done
+exit "$failed"

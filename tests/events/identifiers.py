@@ -15,8 +15,8 @@ from ulm_spark.contracts.table import Table
 from ulm_spark.events.identity import IdentityRules
 from ulm_spark.events.identity_history import identities_as_of
 from ulm_spark.lake.fingerprint import code_version
-from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.resolve_identities import resolve_day
 
 LINKS_DDL = "left_kind STRING, left_value STRING, right_kind STRING, right_value STRING, state STRING"

@@ -37,9 +37,11 @@ class MemoryLedger:
     def frame_of(self, columns: Table | str, rows: Sequence[Sequence[object]]) -> DataFrame:
         return frame_of(self.spark, columns, rows)
 
-    def append(self, frame: DataFrame, table: Table) -> None:
+    def append(self, frame: DataFrame, table: Table) -> int:
         assert tuple(frame.columns) == table.column_names
-        self.rows.setdefault(table.name, []).extend(_computed(frame))
+        rows = _computed(frame)
+        self.rows.setdefault(table.name, []).extend(rows)
+        return len(rows)
 
     def rewrite(self, frame: DataFrame, table: Table) -> None:
         assert tuple(frame.columns) == table.column_names

@@ -41,6 +41,9 @@ def test_a_horizon_finds_copies_and_ids_that_come_again_within_it(spark: SparkSe
     (tmp_path / "c.json").write_text(row % ("beyond", "2024-05-03"))  # near both events of that id
     ingest(ledger, tmp_path, "native_json", horizon_days=7)
     assert ledger.reasons() == ["duplicate"] * 3
+    (tmp_path / "d.json").write_text(row % ("beyond", "2024-07-01"))  # the lake has that id twice by now
+    ingest(ledger, tmp_path, "native_json")
+    assert ledger.reasons() == ["duplicate"] * 4
 
 
 @pytest.mark.parametrize("days", [-1, 36_501])

@@ -56,6 +56,14 @@ def stream_conf(broker: Broker, topic: str, folder: Path, **stream: object) -> s
     )
 
 
+def file_stream_conf(folder: Path) -> stream_events.Conf:
+    """A lake below the folder that the files of its folder ``arriving`` go to, as they come."""
+    arriving = folder / "arriving"
+    arriving.mkdir()
+    source = SourceConf(path=str(arriving), duplicate_horizon_days=1)
+    return stream_events.Conf(lake=LakeConf(root=str(folder / "lake")), source=source, stream=StreamConf())
+
+
 def stream_all(spark: SparkSession, conf: stream_events.Conf, most_rows: int = 0) -> Facts:
     """Streams until the lake has what there is."""
     stream = replace(conf.stream, most_rows=most_rows or conf.stream.most_rows)

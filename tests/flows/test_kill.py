@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jobs import build_orders, ingest_events, sessionize
 from tests.flows.jobs import kill_job_when
 from tests.flows.settings import write_config
 from ulm_spark.config.load import load
+from ulm_spark.config.shop import ShopConf
 from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
@@ -88,6 +90,18 @@ def test_ingest_killed_after_a_table_was_written(
         "killed",
         "done",
     ]
+
+
+def test_ingest_killed_while_it_reads_files_again(
+    spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    conf = config(tmp_path, landing)
+    ingest_events.run(spark, replace(load(conf, ingest_events.Conf), shop=ShopConf(zone="Asia/Tokyo")), AS_OF)
+    # Their old rows are gone from the first table, and of the others nothing is written yet.
+    kill_job_when("ingest_events", conf, AS_OF.isoformat(), commit(tmp_path, INGESTED_FILES, 2))
+    ingest_events.run(spark, load(conf, ingest_events.Conf), AS_OF)
+    for table in INGEST_TABLES:
+        assertDataFrameEqual(read(spark, conf, table), read(spark, undisturbed, table))
 
 
 def test_sessionize_killed_right_after_its_merge(

@@ -14,10 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from jobs import maintain_lake
 from tests.flows.kafka_broker import Broker, running_kafka
 from tests.flows.streaming import (
+    AS_OF,
     Facts,
     Message,
+    file_stream_conf,
     ingest_all,
     judge_all,
     message,
@@ -30,6 +33,9 @@ from tests.sessions.shoppers import at
 from ulm_spark.config.errors import StreamError
 from ulm_spark.contracts.bronze import INGESTED_DAYS
 from ulm_spark.contracts.ops import RUNS
+from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.maintain import MaintenanceRules
 from ulm_spark.lake.store import Lake
 
 pytestmark = pytest.mark.flow
@@ -159,11 +165,9 @@ def test_any_order_any_batches_and_any_restarts_leave_what_batches_leave(
 
 
 @pytest.mark.slow
-def test_files_as_they_come_leave_the_tables_of_one_batch(spark: SparkSession, broker: Broker, tmp_path: Path) -> None:
-    arriving = tmp_path / "arriving"
-    arriving.mkdir()
-    conf = stream_conf(broker, "", tmp_path, most_rows=1)
-    conf = replace(conf, source=replace(conf.source, path=str(arriving)))
+def test_files_as_they_come_leave_the_tables_of_one_batch(spark: SparkSession, tmp_path: Path) -> None:
+    conf, arriving = file_stream_conf(tmp_path), tmp_path / "arriving"
+    assert stream_all(spark, conf)["events"] == []
     parts = [morning(), evening()]
     for number, part in enumerate(parts):
         file = arriving / f"{number}.json"
@@ -171,7 +175,31 @@ def test_files_as_they_come_leave_the_tables_of_one_batch(spark: SparkSession, b
         # The second was written a month before it came.
         os.utime(file, (1_780_000_000 - 30 * 86_400 * number,) * 2)
         found = stream_all(spark, conf)
-    assert found == ingest_all(spark, conf, tmp_path / "batch", parts)
+    expected = ingest_all(spark, conf, tmp_path / "batch", parts)
+    assert found == expected
+    # A file that grew between two runs, with no new one beside it, is read again: of what it had each row is a copy.
+    write_lines(arriving / "1.json", [*evening(), *views(300, 5)])
+    grown = stream_all(spark, conf)
+    assert len(grown["events"]) == len(expected["events"]) + 5
+    assert len(grown["quarantine"]) == len(expected["quarantine"]) + len(evening())
+
+
+@pytest.mark.slow
+def test_a_stream_joins_small_files_itself_and_the_day_leaves_its_tables_to_it(
+    spark: SparkSession, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = stream_conf(broker, "upkeep", tmp_path, most_rows=20)
+    conf = replace(conf, maintenance=MaintenanceRules(min_files=2))
+    broker.make_topic("upkeep", 1)
+    broker.send("upkeep", views(0, 60))
+    before, lake = stream_all(spark, conf), Lake(spark, conf.lake)
+    n_files, version = len(lake.read(EVENTS).inputFiles()), lake.version(EVENTS)
+    with open_run(spark, conf, "ingest_events", AS_OF, is_stream=True):
+        maintain_lake.run(spark, maintain_lake.Conf(conf.lake, maintenance=conf.maintenance), AS_OF)
+    assert lake.version(EVENTS) == version
+    monkeypatch.setattr("ulm_spark.pipeline.stream._HOUR_S", 0)
+    assert stream_all(spark, conf) == before
+    assert len(lake.read(EVENTS).inputFiles()) == 1 < n_files
 
 
 @pytest.mark.slow

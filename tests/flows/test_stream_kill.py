@@ -18,7 +18,7 @@ from jobs import stream_events
 from tests.flows.jobs import ROOT, kill_job_when, run_job_alone
 from tests.flows.kafka_broker import Broker, running_kafka
 from tests.flows.settings import write_config
-from tests.flows.streaming import AS_OF, ingest_all, stream_all, stream_conf, views
+from tests.flows.streaming import AS_OF, file_stream_conf, ingest_all, stream_all, stream_conf, views, write_lines
 from ulm_spark.contracts.bronze import INGESTED_FILES, RAW_EVENTS
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, SESSIONS
@@ -114,5 +114,20 @@ def test_a_stream_killed_right_after_it_wrote_a_table(
     kill_job_when("stream_events", config(tmp_path, conf), AS_OF.isoformat(), sign)
     broker.send(topic, views(60, 30))
     assert stream_all(spark, conf) == ingest_all(spark, conf, tmp_path / "batch", [[*rows, *views(60, 30)]])
+    statuses = {row["status"] for row in Lake(spark, conf.lake).read(RUNS).collect()}
+    assert statuses == {"killed", "done"}
+
+
+@pytest.mark.parametrize("table", [RAW_EVENTS, INGESTED_FILES, SESSIONS], ids=lambda table: table.name)
+def test_a_stream_of_files_killed_right_after_it_wrote_a_table(
+    spark: SparkSession, tmp_path: Path, table: Table
+) -> None:
+    conf = file_stream_conf(tmp_path)
+    parts = [[*views(0, 60), *views(10, 30)], views(60, 30)]
+    write_lines(tmp_path / "arriving" / "0.json", parts[0])
+    sign = table_folder(tmp_path, table) / "_delta_log" / f"{1:020d}.json"
+    kill_job_when("stream_events", config(tmp_path, conf), AS_OF.isoformat(), sign)
+    write_lines(tmp_path / "arriving" / "1.json", parts[1])
+    assert stream_all(spark, conf) == ingest_all(spark, conf, tmp_path / "batch", parts)
     statuses = {row["status"] for row in Lake(spark, conf.lake).read(RUNS).collect()}
     assert statuses == {"killed", "done"}

@@ -15,7 +15,7 @@ from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, PRODUCTS
 from ulm_spark.events.batch import SourceConf
-from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.run import Run
 from ulm_spark.lake.store import Lake, LakeConf
 
 _TABLES = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES, INGESTED_DAYS)

@@ -135,6 +135,18 @@ def test_a_failed_run_is_recorded_and_its_error_goes_on(spark: SparkSession, lak
     assert [tuple(row) for row in runs] == [("sessionize", "failed", "ZeroDivisionError: no way")]
 
 
+def test_a_run_that_fails_before_it_reads_is_recorded(
+    spark: SparkSession, lake_conf: LakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("storage is gone")
+
+    monkeypatch.setattr("ulm_spark.lake.run.Run.read_on", fail)
+    with pytest.raises(OSError, match="storage is gone"), open_run(spark, Conf(lake_conf), "sessionize", DAY):
+        pass
+    assert [row["status"] for row in Lake(spark, lake_conf).read(RUNS).collect()] == ["failed"]
+
+
 def test_a_run_that_lost_its_lock_is_recorded_as_failed(spark: SparkSession, lake_conf: LakeConf) -> None:
     lake = Lake(spark, lake_conf)
     with pytest.raises(LockedError, match="lost to another run"):  # noqa: SIM117

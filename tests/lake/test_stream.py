@@ -24,6 +24,12 @@ def test_an_address_that_is_none_is_a_fault_of_the_config(servers: str) -> None:
         open_messages(NO_SPARK, StreamConf(servers, "shop"))
 
 
+@pytest.mark.parametrize("option", ["subscribe", "MAXOFFSETSPERTRIGGER", "kafka.bootstrap.servers"])
+def test_an_option_that_a_setting_stands_for_is_refused(option: str) -> None:
+    with pytest.raises(ConfigError, match=rf"stream\.options: found {option}; expected none that bootstrap_servers"):
+        StreamConf(NOBODY, "shop", options={option: "1", "kafka.security.protocol": "SSL"})
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
@@ -44,5 +50,5 @@ def test_rows_are_counted_over_topics_and_partitions_and_files_are_none() -> Non
     ends, begins = "{'a': {'0': 50, '1': 7}, 'b': {'0': 2}}", '{"a": {"0": 40}}'
     progress = {"sources": [{"startOffset": begins, "endOffset": ends}]}
     assert n_between(progress, "startOffset", "endOffset") == 19
-    assert n_between({"sources": [{"startOffset": "None", "endOffset": ends}]}, "startOffset", "endOffset") == 59
+    assert n_between({"sources": [{"startOffset": "None", "endOffset": ends}]}, "startOffset", "endOffset") is None
     assert n_between({"sources": [{"endOffset": "{'logOffset': 3}"}]}, "startOffset", "endOffset") is None

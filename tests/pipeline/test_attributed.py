@@ -17,8 +17,8 @@ from ulm_spark.contracts.identity import IDENTITIES
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.fingerprint import config_hash
-from ulm_spark.lake.ledger import Run, input_tables
 from ulm_spark.lake.literal import frame_of
+from ulm_spark.lake.run import Run, input_tables
 from ulm_spark.pipeline.attributed import MOST_STATES, Attribution, attributed_changes, attributed_events
 
 D1 = date(2024, 5, 1)

@@ -98,6 +98,17 @@ def test_a_job_whose_last_run_failed_is_run_again(shop: Shop) -> None:
     assert shop.run()[0] == "ran"
 
 
+def test_a_table_made_anew_is_not_taken_for_what_it_was_though_its_version_is_the_same(shop: Shop) -> None:
+    shop.run()
+    before = shop.lake.version(SESSIONS)
+    shop.lake.files.delete("silver/sessions")
+    shop.lake.spark.sparkContext._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # type: ignore[union-attr]
+    shop.lake.create(SESSIONS)
+    shop.lake.append(rows_of(shop.lake.spark, SESSIONS, [{"session_id": "another"}]), SESSIONS)
+    assert shop.lake.version(SESSIONS) == before
+    assert shop.run() == ["ran", "ran"]
+
+
 def test_a_job_that_was_killed_is_run_again(shop: Shop) -> None:
     shop.run()
     dead = (

@@ -8,17 +8,17 @@ LINEAGE = (
     Column(
         "source_file",
         "STRING",
-        "The file that held the row, relative to the source's folder where it is below it",
+        "The file that held the row, relative to the source's folder where it is below it; of a message topic/partition",
     ),
     Column(
         "source_line",
         "BIGINT",
-        "Line of the row in its file; the first line of a file is 1, a header included",
+        "Line of the row in its file; the first line of a file is 1, a header included; of a message its offset",
     ),
     Column(
         "received_at",
         "TIMESTAMP",
-        "When the lake learned it: the source's own column, else the file's time",
+        "When the lake learned it: the source's own column, else the file's time, of a message the broker's",
         unit="UTC",
     ),
 )
@@ -54,13 +54,19 @@ QUARANTINE = Table(
 
 INGESTED_FILES = Table(
     name="ops.ingested_files",
-    grain="One row per source file whose rows are all in the lake; written last, so that a killed ingest is begun again.",
+    grain="One row per source file, or micro-batch and partition of messages, whose rows are all in the lake; written last, so that a killed ingest is begun again.",
     key=("source", "source_file", "modified_at", "size_bytes"),
     columns=(
         Column("source", "STRING", "Name of the adapter in conf/sources"),
-        Column("source_file", "STRING", "The file, as in bronze.raw_events"),
-        Column("modified_at", "TIMESTAMP", "The file's modification time", unit="UTC"),
-        Column("size_bytes", "BIGINT", "The file's size", unit="bytes"),
+        Column(
+            "source_file",
+            "STRING",
+            "The file, as in bronze.raw_events; of a micro-batch of messages topic/partition/first-last, by offset",
+        ),
+        Column(
+            "modified_at", "TIMESTAMP", "The file's modification time; of messages the latest received_at", unit="UTC"
+        ),
+        Column("size_bytes", "BIGINT", "The file's size; of messages that of their values", unit="bytes"),
         Column("batch_id", "STRING", "The ingest batch that read it"),
         Column("n_rows", "BIGINT", "Rows of the file in bronze.raw_events"),
         Column("n_quarantined", "BIGINT", "Rows of the file in bronze.quarantine"),
@@ -72,7 +78,7 @@ INGESTED_FILES = Table(
         Column(
             "read_by",
             "STRING",
-            "What it was read by: a hash of the adapter, shop.zone and shop.currency; where it differs, the file is read again",
+            "What it was read by: a hash of the adapter, shop.zone and shop.currency; where it differs, a file is read again, and a stream of messages refused",
         ),
     ),
     writer="ingest_events",
@@ -96,7 +102,12 @@ INGESTED_DAYS = Table(
         Column("n_kept", "BIGINT", "Those in silver.events", unit="rows"),
         Column("n_quarantined", "BIGINT", "Those in bronze.quarantine", unit="rows"),
         Column("n_duplicates", "BIGINT", "Of the quarantined, those with reason duplicate", unit="rows"),
-        Column("n_files", "BIGINT", "Files in the lake with rows of the day", unit="files"),
+        Column(
+            "n_files",
+            "BIGINT",
+            "Files in the lake with rows of the day; of messages micro-batches, by partition",
+            unit="files",
+        ),
         Column(
             "n_files_failed",
             "BIGINT",

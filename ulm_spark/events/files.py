@@ -34,25 +34,23 @@ def list_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> list[
     path: a file, a pattern, or a folder in which names are matched against patterns at any depth.
     Errors: SourceError where nothing is found.
     """
-    root = path if urlparse(path).scheme else f"file:{local_path(path, 'source.path').absolute()}"
+    root = _root_of(path)
     hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(root)
-    try:
-        file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
-        matches = file_system.globStatus(hadoop_path) or []
-        found = [status for match in matches for status in _files_below(file_system, match, patterns)]
-    except Py4JJavaError as error:
-        raise SourceError(
-            f"source.path: found that {path} can't be listed ({error.java_exception.getClass().getSimpleName()}); "
-            "expected a folder, with no colon in a name. Check the path, its permissions and the names in it."
-        ) from error
+    found = _found_files(spark, path, patterns)
     if not found:
         raise SourceError(
             f"source.path: found no file in {path} ({root}); expected files named {' or '.join(patterns)}. "
             "Check the path, or source.adapter."
         )
+    file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
     base = _base_of(file_system.makeQualified(hadoop_path).toString())
     files = {_input_file(spark, status, base) for status in found}
     return sorted(files, key=lambda file: file.source_file)
+
+
+def has_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> bool:
+    """False where list_files would find nothing. Errors: SourceError for a path that can't be listed."""
+    return bool(_found_files(spark, path, patterns))
 
 
 def peek_shapes(spark: SparkSession, adapter: SourceAdapter, files: Sequence[InputFile]) -> list[FileShape]:
@@ -124,6 +122,23 @@ def _jvm(spark: SparkSession) -> JVMView:
 
 def _hadoop_conf(spark: SparkSession) -> JavaObject:
     return spark.sparkContext._jsc.hadoopConfiguration()
+
+
+def _root_of(path: str) -> str:
+    return path if urlparse(path).scheme else f"file:{local_path(path, 'source.path').absolute()}"
+
+
+def _found_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> list[JavaObject]:
+    hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(_root_of(path))
+    try:
+        file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
+        matches = file_system.globStatus(hadoop_path) or []
+        return [status for match in matches for status in _files_below(file_system, match, patterns)]
+    except Py4JJavaError as error:
+        raise SourceError(
+            f"source.path: found that {path} can't be listed ({error.java_exception.getClass().getSimpleName()}); "
+            "expected a folder, with no colon in a name. Check the path, its permissions and the names in it."
+        ) from error
 
 
 def _files_below(file_system: JavaObject, match: JavaObject, patterns: Sequence[str]) -> list[JavaObject]:

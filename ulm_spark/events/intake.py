@@ -117,7 +117,7 @@ def take_in(ledger: Ledger, intake: Intake) -> None:
     Rule:   of outdated files, first of all ops.ingested_files forgets that they are in the lake:
             from then on they are an unfinished batch, whenever the run is killed.
     Errors: DataQualityError where rows in are not events and quarantine together; whatever the
-            error, the batch is taken back.
+            error, the batch is taken back, by the next run where the lake is gone for this one.
     """
     if intake.outdated:
         _judged(ledger, intake)  # an adapter that Spark refuses is refused while the lake still has the old rows
@@ -126,7 +126,8 @@ def take_in(ledger: Ledger, intake: Intake) -> None:
     try:
         _write_batch(ledger, intake)
     except Exception:
-        take_back_unfinished(ledger)
+        with suppress(Exception):  # else the next run does it; what the caller must see is the first error
+            take_back_unfinished(ledger)
         raise
 
 
@@ -171,13 +172,13 @@ def told_message_days(ledger: Ledger, source: str) -> Iterator[None]:
         yield
     except Exception:
         with suppress(Exception):
-            tell_message_days(ledger, source)
+            tell_days(ledger, source)
         raise
-    tell_message_days(ledger, source)
+    tell_days(ledger, source)
 
 
-def tell_message_days(ledger: Ledger, source: str) -> None:
-    """Makes ops.ingested_days say what a stream of messages has brought so far."""
+def tell_days(ledger: Ledger, source: str) -> None:
+    """Makes ops.ingested_days say what has come so far, for a stream that goes on."""
     _tell_days(ledger, source, [])
 
 
@@ -215,8 +216,7 @@ def _known_ids(ledger: Ledger, judged: DataFrame, horizon_days: int) -> DataFram
     if horizon_days:
         days = judged.where(F.col(FAILURE).isNull()).select("event_on").distinct().collect()
         known = known.where(is_near((row["event_on"] for row in days), horizon_days))
-        return known.select("event_id").distinct()  # beyond the horizon an id may come again
-    return known.select("event_id")
+    return known.select("event_id").distinct()  # an id may have come again beyond a horizon, this one or an earlier
 
 
 def _write_batch(ledger: Ledger, intake: Intake) -> None:

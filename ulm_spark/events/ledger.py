@@ -19,8 +19,8 @@ class Ledger(Protocol):
         """Rows at hand in the order of a table's columns, or a DDL string's, as a frame."""
         ...
 
-    def append(self, frame: DataFrame, table: Table) -> None:
-        """Adds rows."""
+    def append(self, frame: DataFrame, table: Table) -> int:
+        """Adds rows; gives how many the table got."""
         ...
 
     def rewrite(self, frame: DataFrame, table: Table) -> None:

@@ -11,7 +11,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import RefusedError
+from ulm_spark.config.errors import DataQualityError, RefusedError
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.checks import FAILURE, mark_duplicates
@@ -91,10 +91,11 @@ def take_messages(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Taken:
         kept, quarantined = kept_events(marked), quarantined_rows(marked, reading.zone)
         counts = _count(raw, quarantined, kept, batch)
         if counts:
-            ledger.append(raw, RAW_EVENTS)
-            if any(row["n_quarantined"] for row in counts):
-                ledger.append(quarantined, QUARANTINE)
-            ledger.append(kept, EVENTS)
+            n_raw = ledger.append(raw, RAW_EVENTS)
+            has_quarantined = any(row["n_quarantined"] for row in counts)
+            n_quarantined = ledger.append(quarantined, QUARANTINE) if has_quarantined else 0
+            n_kept = ledger.append(kept, EVENTS)
+            _refuse_other_rows(counts, {"n_rows": n_raw, "n_kept": n_kept, "n_quarantined": n_quarantined}, batch)
             _finish(ledger, counts, batch)
         return Taken(sum(row["n_rows"] for row in counts), known_until_us)
     finally:
@@ -130,6 +131,16 @@ def _count(raw: DataFrame, quarantined: DataFrame, kept: DataFrame, batch: Micro
     rows = counts.join(spans, on="source_file", how="inner").collect()
     refuse_lost_rows(rows)
     return rows
+
+
+def _refuse_other_rows(counts: list[Row], written: dict[str, int], batch: MicroBatch) -> None:
+    """Stops where the tables did not get what was counted before. Errors: DataQualityError."""
+    counted = {name: sum(row[name] for row in counts) for name in written}
+    if written != counted:
+        raise DataQualityError(
+            f"batch {batch.batch_id}: found {written} written; expected {counted}, as counted before. The batch is "
+            "taken back; report this as a defect."
+        )
 
 
 def _finish(ledger: Ledger, counts: list[Row], batch: MicroBatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from pyspark.errors import PySparkException, StreamingQueryException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ulm_spark.config.errors import StreamError, UlmError
@@ -29,6 +29,7 @@ _SETTINGS = {
     # What the state may forget it forgets with the next rows: no batch comes without any.
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
 }
+_BEHIND = ("endOffset", "latestOffset")
 _LOOK_S = 1
 _MOST_SAID = 300
 _SETTLE_S = 5  # for Spark to write down that a micro-batch is done
@@ -87,20 +88,22 @@ def run_stream(
     conf: StreamConf,
     files: Files,
     each_batch: Callable[[DataFrame, int], None],
+    between: Callable[[], None],
     *,
     until_caught_up: bool,
 ) -> None:
     """Streams from where the checkpoint says until told to stop or, where asked, until what is there now is taken.
 
-    each_batch is called with every micro-batch and its number. Shows rates and lag meanwhile.
+    each_batch is called with every micro-batch and its number, between now and then while none runs. Shows rates
+    and lag meanwhile.
     Rule:   SIGINT and SIGTERM stop the stream when the micro-batch that runs is done, however many wait behind it.
     Errors: what each_batch fails with, where it is a known failure; else StreamError.
     """
-    with _told_to_stop() as stop:
+    with _told_to_stop() as stop, _set_up(frame.sparkSession):
         gate = _Gate(each_batch, stop)
         query = _start(frame, conf, files, gate.take, until_caught_up)
         try:
-            _watch(query, gate)
+            _watch(query, gate, between)
         finally:
             if query.isActive:
                 query.stop()
@@ -112,10 +115,6 @@ def run_stream(
 def _start(
     frame: DataFrame, conf: StreamConf, files: Files, take: Callable[[DataFrame, int], None], until_caught_up: bool
 ) -> StreamingQuery:
-    # It logs whatever a micro-batch raises with its whole stack; what that was is caught and said in words.
-    logging.getLogger("py4j.clientserver").setLevel(logging.CRITICAL)
-    for name, value in _SETTINGS.items():
-        frame.sparkSession.conf.set(name, value)
     writer = frame.writeStream.queryName(conf.name).option(
         "checkpointLocation", _with_scheme(f"{files.root}/{conf.checkpoint}")
     )
@@ -125,18 +124,40 @@ def _start(
     return writer.trigger(processingTime=f"{conf.every_s} seconds").start()
 
 
+@contextmanager
+def _set_up(spark: SparkSession) -> Iterator[None]:
+    """Spark's settings for a stream, and what py4j logs, while the block runs."""
+    # It logs whatever a micro-batch raises with its whole stack; what that was is caught and said in words.
+    log = logging.getLogger("py4j.clientserver")
+    level, before = log.level, {name: spark.conf.get(name, None) for name in _SETTINGS}
+    log.setLevel(logging.CRITICAL)
+    for name, value in _SETTINGS.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        for name, earlier in before.items():
+            spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)
+
+
 def _with_scheme(path: str) -> str:
     """A path of this machine's disk as one, also where Spark takes paths without a scheme for HDFS's."""
     return path if urlparse(path).scheme else f"file:{path}"
 
 
-def _watch(query: StreamingQuery, gate: _Gate) -> None:
+def _watch(query: StreamingQuery, gate: _Gate, between: Callable[[], None]) -> None:
     """Returns when the query has ended, or may be ended."""
     shown = -1
     while query.isActive:
         with suppress(StreamingQueryException):  # run_stream asks for it
             query.awaitTermination(_LOOK_S)
         shown = _show(query, shown)
+        if gate.busy.acquire(blocking=False):
+            try:
+                between()
+            finally:
+                gate.busy.release()
         if gate.stop.is_set():
             with gate.busy:  # the micro-batch that runs; the gate lets no other through
                 pass
@@ -174,28 +195,30 @@ def _show(query: StreamingQuery, shown: int) -> int:
         if number <= shown or not progress["numInputRows"]:
             continue
         seconds = progress["durationMs"]["triggerExecution"] / 1000
-        n_rows = n_between(progress, "startOffset", "endOffset")
-        if n_rows is None:
+        n_rows, n_behind = (n_between(progress, *ends) for ends in (("startOffset", "endOffset"), _BEHIND))
+        if n_behind is None:
             report_progress(f"batch {number}: {progress['numInputRows']:,} files in {seconds:.1f} s")
         else:
-            n_behind = n_between(progress, "endOffset", "latestOffset")
-            rate = n_rows / max(seconds, 1e-3)
-            report_progress(
-                f"batch {number}: {n_rows:,} rows in {seconds:.1f} s, {rate:,.0f} rows/s, {n_behind or 0:,} rows behind"
-            )
+            # The first micro-batch begins with the oldest message, wherever that is.
+            rows = "first rows" if n_rows is None else f"{n_rows:,} rows"
+            rate = "" if n_rows is None else f"{n_rows / max(seconds, 1e-3):,.0f} rows/s, "
+            report_progress(f"batch {number}: {rows} in {seconds:.1f} s, {rate}{n_behind:,} rows behind")
         shown = number
     return shown
 
 
 def n_between(progress: Mapping[str, Any], from_: str, to: str) -> int | None:
-    """Messages from one offset to another over all partitions; None where the source has no such offsets."""
+    """Messages from one offset to another over all partitions; None where the source has no such offsets.
+
+    A partition that the first offsets lack came between them, and is counted from its beginning.
+    """
     n_messages = 0
     for source in progress["sources"]:
         begins, ends = _offsets(source.get(from_)), _offsets(source.get(to))
-        if ends is None:
+        if begins is None or ends is None:
             return None
         for topic, partitions in ends.items():
-            n_messages += sum(int(n) - int((begins or {}).get(topic, {}).get(p, 0)) for p, n in partitions.items())
+            n_messages += sum(int(n) - int(begins.get(topic, {}).get(p, 0)) for p, n in partitions.items())
     return n_messages
 
 

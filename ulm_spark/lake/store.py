@@ -96,6 +96,15 @@ class Lake:
         """The latest version, -1 where the table was never written."""
         return int(self._last_version(table)) if self.exists(table) else -1
 
+    def made_at_s(self, table: Table) -> float | None:
+        """When the table was made, in seconds since 1970; None where it never was."""
+        if not self.exists(table):
+            return None
+        if self.conf.catalog:
+            detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}")
+            return float(detail.select(F.unix_millis("createdAt")).collect()[0][0]) / 1000
+        return float(self._snapshot(table).metadata().createdTime().get()) / 1000
+
     def data_version(self, table: Table, until: int | None = None) -> int:
         """The latest version, up to one where it is given, that may have changed rows.
 

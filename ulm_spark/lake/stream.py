@@ -17,6 +17,8 @@ from ulm_spark.lake.files import Files
 _SERVER = re.compile(r"(?:\w+://)?\[?([^\[\]/\s]+)\]?:(\d+)")  # as Kafka's own clients read one
 _CONNECT_S = 5
 _EVER = "36500d"
+# Spark's options that other settings of the section stand for.
+_OWN_OPTIONS = ("kafka.bootstrap.servers", "subscribe", "subscribePattern", "assign", "maxOffsetsPerTrigger")
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class StreamConf:
     """Section ``stream``.
 
     bootstrap_servers: Kafka's brokers, as host:port with commas between. topic: the topic, or several with
-    commas between; empty for the files of source.path as they come. name: of the folder in the lake where the
+    commas between; empty for the files of source.path as they come, where a file that grew or was replaced is
+    read again with the next new one, or at the next start. name: of the folder in the lake where the
     stream keeps how far it is; another name begins with the oldest message. lateness_s: seconds behind the
     latest event within which the stream knows by itself whether it had an event; older ones are looked up in
     the lake, and where source.duplicate_horizon_days is 0 all are. every_s: seconds from the beginning of one
-    micro-batch to the next, 0 for at once. most_rows: messages that one takes at most. options:
+    micro-batch to the next, 0 for at once. most_rows: messages that one takes at most. maintain_every_h: hours
+    after which the stream does for its tables what maintain_lake does for the others, 0 for never. options:
     further options of Spark's Kafka source, such as kafka.security.protocol.
     """
 
@@ -38,13 +42,22 @@ class StreamConf:
     lateness_s: int = 7200
     every_s: int = 0
     most_rows: int = 100_000
+    maintain_every_h: int = 24
     options: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         is_name = bool(self.name) and all(letter.isalnum() or letter in "-_" for letter in self.name)
         require(is_name, "stream.name", f"'{self.name}'", "letters, digits, - and _")
-        for name, least in (("lateness_s", 1), ("every_s", 0), ("most_rows", 1)):
+        for name, least in (("lateness_s", 1), ("every_s", 0), ("most_rows", 1), ("maintain_every_h", 0)):
             require(getattr(self, name) >= least, f"stream.{name}", getattr(self, name), f"at least {least}")
+        own = {name.lower() for name in _OWN_OPTIONS}
+        taken = sorted(name for name in self.options if name.lower() in own)
+        require(
+            not taken,
+            "stream.options",
+            ", ".join(taken),
+            "none that bootstrap_servers, topic and most_rows stand for",
+        )
 
     @property
     def folder(self) -> str:

@@ -10,7 +10,7 @@ from ulm_spark.contracts.identity import IDENTITIES
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.identity_history import attribute_users
 from ulm_spark.events.identity_moves import known_now, list_moved, name_moved
-from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.resolve_identities import keep_frame
 
 MOST_STATES = 6

@@ -17,8 +17,8 @@ from ulm_spark.contracts.gold import (
 )
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, PRODUCTS
 from ulm_spark.contracts.table import Table
-from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.predict.outcomes import measure_churn, observe_churn, summarise_deciles
 from ulm_spark.recommend.als import AlsConf

@@ -15,7 +15,7 @@ from ulm_spark.events.identity import IdentityRules, are_identified, date_links,
 from ulm_spark.events.identity_history import list_affected, list_changes, list_touched, restate_identities
 from ulm_spark.events.identity_stars import hang_back, list_edges, list_leaves, measure_edges, name_persons, pull_stars
 from ulm_spark.lake.fingerprint import code_version
-from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.run import Run
 
 MANY_EDGES = 500_000
 _ROUNDS_OF_ALL = 2

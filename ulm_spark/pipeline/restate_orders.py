@@ -4,8 +4,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.silver import ORDER_LINES, ORDERS
-from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_changes, attributed_events
 from ulm_spark.sessions.order_lines import list_order_lines, net_returns, read_lines, touched_lines
 from ulm_spark.sessions.orders import summarise_orders

@@ -3,8 +3,8 @@
 from pyspark.sql import DataFrame
 
 from ulm_spark.contracts.silver import SESSIONS
-from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_changes, attributed_events
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.sessionize import sessionize

@@ -14,8 +14,9 @@ from ulm_spark.config.load import load
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf
-from ulm_spark.lake.ledger import input_tables, is_locked, is_streamed, output_tables
-from ulm_spark.lake.run_log import done_runs
+from ulm_spark.lake.ledger import is_locked, is_streamed
+from ulm_spark.lake.run import input_tables, output_tables
+from ulm_spark.lake.run_log import done_runs, was_made_since
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.pipeline.display import Display
@@ -102,6 +103,8 @@ class Freshness:
             return False
         recorded = cast(Mapping[str, str], last["inputs"])
         inputs = input_tables(planned.name, planned.conf)
+        if any(was_made_since(self._lake, table, last) for table in (*inputs, *output_tables(planned.name))):
+            return False
         if not all(self._holds(table, planned.name, recorded.get(table.name, "")) for table in inputs):
             return False
         external = getattr(planned.module, "external_inputs", None)

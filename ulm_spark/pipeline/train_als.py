@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 
 from ulm_spark.lake.artifacts import save_frame
-from ulm_spark.lake.ledger import Run
 from ulm_spark.lake.persisted import persisted
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.recommend.als import AlsConf, fit_als
 from ulm_spark.recommend.interactions import count_interactions, weigh_interactions

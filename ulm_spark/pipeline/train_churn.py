@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ulm_spark.contracts.silver import ORDER_LINES, SESSIONS
 from ulm_spark.lake.artifacts import save_pipeline
-from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.predict.churn import fit_churn
 from ulm_spark.predict.churn_conf import ChurnConf

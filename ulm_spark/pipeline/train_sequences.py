@@ -13,7 +13,7 @@ from ulm_spark.config.errors import DataQualityError, TrainingError
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.fingerprint import code_version
-from ulm_spark.lake.ledger import Run
+from ulm_spark.lake.run import Run
 from ulm_spark.lake.scratch import own_scratch
 from ulm_spark.pipeline.spark_launch import launch_on_spark
 from ulm_spark.sequence.conf import TrainingConf
