@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ulm_spark.config.errors import LockedError
 from ulm_spark.contracts.gold import FUNNEL
 from ulm_spark.contracts.silver import SESSIONS
 from ulm_spark.lake.files import Files, LocalFiles
-from ulm_spark.lake.lock import held_locks, lock_name
+from ulm_spark.lake.lock import Holder, held_locks, lock_name
 
 DAY = date(2020, 1, 1)
 
@@ -83,6 +84,23 @@ def test_a_heartbeat_keeps_the_lock_fresh(tmp_path: Path) -> None:
         while json.loads(files.read_bytes(lock_name(SESSIONS, DAY)) or b"")["beaten_at_s"] == first:
             assert time.monotonic() < deadline, "no heartbeat came"
             time.sleep(0.1)
+
+
+def test_locks_live_on_while_a_dead_run_is_buried_for_longer_than_they_would(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    left_behind(files)
+    expiry_s, buried = 2, []
+
+    def bury_slowly(dead_runs: Sequence[Holder]) -> None:
+        time.sleep(expiry_s + 0.3)
+        buried.extend(dead_runs)
+
+    with held_locks(files, (SESSIONS, FUNNEL), "job", DAY, "r", expiry_s, bury_slowly) as held:
+        held.refuse_lost()
+        for table in (SESSIONS, FUNNEL):  # as another machine sees it
+            found = json.loads(files.read_bytes(lock_name(table, DAY)) or b"")
+            assert not Holder(**(found | {"host": "elsewhere"})).is_dead(expiry_s)
+    assert [holder.run_id for holder in buried] == ["old"]
 
 
 def test_a_killed_process_on_this_machine_frees_its_lock_at_once(tmp_path: Path) -> None:

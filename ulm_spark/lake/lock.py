@@ -134,7 +134,7 @@ def held_locks(
     bury: Callable[[Sequence[Holder]], None] = lambda dead_runs: None,
     is_stream: bool = False,
 ) -> Iterator[HeldLocks]:
-    """Holds the locks of all the tables while the block runs.
+    """Holds the locks of all the tables while the block runs; signs of life go on from the first lock taken.
 
     bury is told of the dead runs whose locks were removed, also where another run then gets the locks:
     nobody else knows of them.
@@ -148,6 +148,8 @@ def held_locks(
             held.beat()
 
     beats = threading.Thread(target=beat_until_stopped, daemon=True)
+    # Before the first lock: to take the others and to bury may take longer than the first one would live.
+    beats.start()
     try:
         try:
             for name in sorted(lock_name(table, as_of) for table in tables):
@@ -155,12 +157,10 @@ def held_locks(
         finally:
             if held.dead_runs:
                 bury(held.dead_runs)
-        beats.start()
         yield held
     finally:
         stop.set()
-        if beats.is_alive():
-            beats.join()  # a beat in flight must not bring a released lock back
+        beats.join()  # a beat in flight must not bring a released lock back
         lost = held.release()
     held.refuse(lost)
 
@@ -173,7 +173,7 @@ def _holder(job: str, as_of: date, run_id: str, is_stream: bool) -> Holder:
 def _take(files: Files, name: str, holder: Holder, expiry_s: int, note_dead: Callable[[Holder], None]) -> None:
     """Takes one lock; notes each dead run whose lock it removed."""
     while True:
-        files.create(name, _encode(holder))
+        files.create(name, _signed(holder))
         content = files.read_bytes(name)  # read even what was just made: only what lies there counts
         if content is None:  # released, or put aside for an instant by another taker
             time.sleep(_PAUSE_S)
@@ -208,7 +208,7 @@ def _beat(files: Files, name: str, holder: Holder) -> bool:
         if _own_content(files, name, holder) is None:
             _LOG.error("%s: the lock is no longer that of run %s", name, holder.run_id)
             return False
-        files.write_bytes(name, _encode(replace(holder, beaten_at_s=time.time())))
+        files.write_bytes(name, _signed(holder))
         return True
     except Exception as error:
         _LOG.warning("%s: no sign of life written, trying again: %s", name, type(error).__name__)
@@ -239,8 +239,9 @@ def _own_content(files: Files, name: str, holder: Holder) -> bytes | None:
     return None
 
 
-def _encode(holder: Holder) -> bytes:
-    return json.dumps(asdict(holder)).encode()
+def _signed(holder: Holder) -> bytes:
+    """A lock's content with a sign of life of now."""
+    return json.dumps(asdict(replace(holder, beaten_at_s=time.time()))).encode()
 
 
 def _decode(content: bytes | None) -> Holder | None:
