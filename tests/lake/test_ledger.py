@@ -31,13 +31,18 @@ class Conf:
     numbers: tuple[int, ...] = field(default=(1, 2))
 
 
-def test_restate_inserts_updates_and_deletes(spark: SparkSession, lake_conf: LakeConf) -> None:
+def test_restate_inserts_updates_and_deletes_and_a_row_that_moves_day_stays_one(
+    spark: SparkSession, lake_conf: LakeConf
+) -> None:
     conf = Conf(lake_conf)
     second = [{"session_id": "a", "n_events": 2}, {"session_id": "c", "n_events": 1}]
     with open_run(spark, conf, "sessionize", DAY) as run:
         run.restate(rows_of(spark, SESSIONS, [{"session_id": "a", "n_events": 1}, {"session_id": "b"}]), SESSIONS)
         run.restate(rows_of(spark, SESSIONS, second), SESSIONS)
         assertDataFrameEqual(run.read(SESSIONS), rows_of(spark, SESSIONS, second))
+        moved = rows_of(spark, SESSIONS, [{**second[0], "session_on": NEXT}, second[1]])
+        run.restate_part(moved, SESSIONS, run.read(SESSIONS))  # by the new day alone the old row would not be found
+        assertDataFrameEqual(run.read(SESSIONS), moved)
 
 
 def test_a_restate_that_changes_nothing_makes_no_version(spark: SparkSession, lake_conf: LakeConf) -> None:
