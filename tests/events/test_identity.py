@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from tests.events.identifiers import events_of, identities_of, links_of, persons, union_find
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.events.identity import IdentityRules, guard_links, observe_links
-from ulm_spark.events.identity_history import attribute_users, identities_as_of
+from ulm_spark.events.identity_history import attribute_users, identities_as_of, list_changes, list_touched
 from ulm_spark.events.identity_stars import list_edges
 from ulm_spark.pipeline.resolve_identities import connect, keep_frame
 
@@ -82,6 +82,12 @@ def test_an_answer_holds_from_its_first_day_to_before_the_next_one(spark: SparkS
         {"cookie:c1": "u1"},
         {"cookie:c1": "u1"},
     ]
+
+
+def test_a_person_who_changed_though_no_link_did_changed_by_other_code(spark: SparkSession) -> None:
+    known = identities_of(spark, [("cookie:c1", "cookie:c1", D1, D2), ("cookie:c1", "u1", D2, None)])
+    changes = list_changes(known, list_touched(links_of(spark, []), None), D2).drop("as_of").collect()
+    assert [tuple(row) for row in changes] == [("cookie:c1", "u1", 0, 1, 0, "code")]
 
 
 def test_an_event_is_its_log_ins_persons_else_its_cookies_else_its_devices(spark: SparkSession) -> None:

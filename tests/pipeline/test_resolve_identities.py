@@ -16,6 +16,7 @@ DAYS = {
     D1: ("c1 d1", "c1", "u2 c2 d2", "c3 d3"),
     D2: ("u1 c1", "u1 d4", "u2 c4"),
     D3: ("u3 c5 d2", "c4 d9"),
+    D4: ("u1 d1",),
 }
 FIRST = {
     **dict.fromkeys(("cookie:c1", "device:d1"), "cookie:c1"),
@@ -44,17 +45,25 @@ def test_days_one_by_one_end_where_one_run_does_and_each_days_answer_stays(spark
     assert home.ledger.said[-1].startswith(f"found identities known as of {D3} already")
 
 
-def test_a_cut_takes_a_merge_back_and_without_it_the_day_is_as_if_it_had_never_been(spark: SparkSession) -> None:
-    home = Home(spark, DAYS)
+def test_a_cut_takes_a_merge_back_and_without_it_the_day_is_as_if_it_had_never_been(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, rules = Home(spark, DAYS), IdentityRules(cut_links=("user:u1|cookie:c1",))
     home.arrive(D1, D2)
     home.run(D2)
     assert home.known(D2) == SECOND
-    home.run(D3, IdentityRules(cut_links=("user:u1|cookie:c1",)))  # no link of u1 is left to c1 and d1
+    home.run(D3, rules)  # no link of u1 is left to c1 and d1
     assert home.known(D3) == {**SECOND, "cookie:c1": "cookie:c1", "device:d1": "cookie:c1"}
     assert home.changes(D3) == [("u1", "cookie:c1", 0, 1, 1, "cut")]
+    when_cut = {name: [*rows] for name, rows in home.ledger.rows.items()}
     home.run(D3)
     assert (home.known(D3), home.changes(D3)) == (SECOND, [])
     assert home.known(D2) == SECOND
+    home.ledger.rows = when_cut
+    home.arrive(D4)
+    monkeypatch.setattr("ulm_spark.pipeline.resolve_identities.code_version", lambda: "newer")
+    home.run(D4, rules)  # the cut befell a day that other code resolved, and is none of the day's causes
+    assert home.changes(D4) == [("cookie:c1", "u1", 0, 1, 1, "link")]
 
 
 def test_a_killed_run_and_late_events_end_in_the_same_and_what_is_gone_is_nobodys(spark: SparkSession) -> None:

@@ -76,7 +76,7 @@ IDENTITY_CHANGES = Table(
         Column(
             "cause",
             "STRING",
-            "The first of these that befell a link of the person before that day: cut, guard (too many log-ins came to share it), link (one came), gone (its events went)",
+            "The first of these that befell a link of the person before that day: cut, guard (too many log-ins came to share it), link (one came), gone (its events went); code where none did, and the code that resolves is another",
         ),
     ),
     partition_by=("as_of",),

@@ -9,6 +9,7 @@ from ulm_spark.contracts.identity import IDENTITIES, IDENTITY_CHANGES, KINDS
 from ulm_spark.events.identity import CUT, GONE, LINKED, SHARED, kind_of, node_of, value_of
 
 _CAUSES = {CUT: "cut", SHARED: "guard", LINKED: "link", GONE: "gone"}  # the first of them names a change
+_OTHER_CODE = "code"
 
 
 def list_touched(links: DataFrame, after: date | None) -> DataFrame:
@@ -67,10 +68,12 @@ def restate_identities(identities: DataFrame, affected: DataFrame, persons: Data
 def list_changes(identities: DataFrame, touched: DataFrame, as_of: date) -> DataFrame:
     """Who became whom on a day, and why.
 
-    In:   silver.identities with the day's answers; touched: list_touched's frame of what the day's run found.
+    In:   silver.identities with the day's answers; touched: list_touched's frame of the links that changed
+          since the latest day resolved before, by whatever code.
     Out:  ops.identity_changes of as_of.
     Rule: cause is the first of cut, guard, link, gone that befell a link of the person before.
-    Edge: an identifier that was nobody's before did not change: it came.
+    Edge: an identifier that was nobody's before did not change: it came. Where none befell a link, the day was
+          resolved by other code than those before, and cause is code.
     """
     stretches = identities.select("id_kind", _node(), "person_id", "known_from", "known_until")
     before = stretches.where(F.col("known_until") == F.lit(as_of)).select(
@@ -84,12 +87,13 @@ def list_changes(identities: DataFrame, touched: DataFrame, as_of: date) -> Data
     ranked = touched.select("node", F.array_position(places, F.col("state")).alias("place"))
     befell = before.join(ranked, on="node", how="inner").groupBy("person_before").agg(F.min("place").alias("place"))
     causes = F.array(*(F.lit(cause) for cause in _CAUSES.values()))
+    cause = F.coalesce(F.get(causes, F.col("place").cast("int") - 1), F.lit(_OTHER_CODE))
     counts = [F.count_if(F.col("id_kind") == kind).alias(f"n_{kind}s") for kind in KINDS]
     return (
         moved.groupBy("person_before", "person_after")
         .agg(*counts)
         .join(befell, on="person_before", how="left")
-        .select("*", F.lit(as_of).alias("as_of"), F.get(causes, F.col("place").cast("int") - 1).alias("cause"))
+        .select("*", F.lit(as_of).alias("as_of"), cause.alias("cause"))
         .select(*IDENTITY_CHANGES.column_names)
     )
 

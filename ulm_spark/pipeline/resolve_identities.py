@@ -1,6 +1,7 @@
 """Events to persons: the links of the lake on one side, stars over them on the other."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark import StorageLevel
@@ -22,6 +23,19 @@ _ROUNDS_OF_ALL = 2
 Keep = Callable[[DataFrame], DataFrame]
 
 
+@dataclass(frozen=True)
+class DaysKnown:
+    """Up to which day the lake knows, None where no day is known.
+
+    by_this_code, by_any_code: the latest day before the run's that a run of this code, or of any, resolved.
+    to: the latest day of which identities are known, which may be after the run's.
+    """
+
+    by_this_code: date | None = None
+    by_any_code: date | None = None
+    to: date | None = None
+
+
 def resolve_day(ledger: Run, rules: IdentityRules, zone: str) -> None:
     """Brings links, identities and the day's changes up to what is known at the end of the run's day.
 
@@ -33,19 +47,19 @@ def resolve_day(ledger: Run, rules: IdentityRules, zone: str) -> None:
     if is_empty and are_identified(events).select("event_id").first() is None:
         return ledger.progress("no event names a cookie or a device")
     is_new = is_empty or ledger.lake.is_empty(IDENTITIES)
-    done_before, known_to = (None, None) if is_new else days_known(ledger)
-    if known_to is not None and known_to > ledger.as_of:
+    known = DaysKnown() if is_new else days_known(ledger)
+    if known.to is not None and known.to > ledger.as_of:
         return ledger.note(
-            f"found identities known as of {known_to} already; expected a day not before it, so they were left. "
+            f"found identities known as of {known.to} already; expected a day not before it, so they were left. "
             f"What was known as of {ledger.as_of} is in silver.identities still, by known_from and known_until."
         )
     found = guard_links(observe_links(events), rules)
     ledger.restate(date_links(found, ledger.read(IDENTITY_LINKS), ledger.as_of), IDENTITY_LINKS)
-    _resolve_touched(ledger, done_before)
+    _resolve_touched(ledger, known)
 
 
-def days_known(ledger: Run) -> tuple[date | None, date | None]:
-    """The latest day before the run's that a run of this code resolved, and the latest of which identities are known.
+def days_known(ledger: Run) -> DaysKnown:
+    """The days that ops.runs and silver.identities tell of.
 
     Rule: a run resolved its day where it wrote the day's changes; one that found no identifier did not.
     """
@@ -54,23 +68,29 @@ def days_known(ledger: Run) -> tuple[date | None, date | None]:
         & (F.col("status") == "done")
         & F.map_contains_key("outputs", IDENTITY_CHANGES.name)
     )
-    is_before = (F.col("as_of") < F.lit(ledger.as_of)) & (F.col("code_version") == code_version())
-    runs = resolved.select(F.when(is_before, F.col("as_of")).alias("done_on"), F.col("as_of").alias("known_to"))
-    stretches = ledger.read(IDENTITIES).select(F.lit(None).cast("date"), F.greatest("known_from", "known_until"))
-    done_before, known_to = runs.union(stretches).agg(F.max("done_on"), F.max("known_to")).collect()[0]
-    return done_before, known_to
+    before = F.when(F.col("as_of") < F.lit(ledger.as_of), F.col("as_of"))
+    of_this_code = F.when(F.col("code_version") == code_version(), before)
+    runs = resolved.select(of_this_code.alias("by_this_code"), before.alias("by_any_code"), F.col("as_of").alias("to"))
+    no_day = F.lit(None).cast("date")
+    stretches = ledger.read(IDENTITIES).select(no_day, no_day, F.greatest("known_from", "known_until"))
+    latest = runs.union(stretches).agg(*(F.max(name) for name in runs.columns)).collect()[0]
+    return DaysKnown(*latest)
 
 
-def _resolve_touched(ledger: Run, after: date | None) -> None:
-    """Finds the persons of all identifiers that links changed after a day touch, and restates their history."""
+def _resolve_touched(ledger: Run, known: DaysKnown) -> None:
+    """Finds the persons of all identifiers that changed links touch, and restates their history.
+
+    Rule: other code may find other persons in the same links, so all links that no run of this code has
+          seen are looked at; why a person changed, only those of them say that no run at all has seen.
+    """
     links, identities = ledger.read(IDENTITY_LINKS), ledger.read(IDENTITIES)
-    touched = list_touched(links, after)
-    affected = keep_frame(list_affected(identities, touched))
+    affected = keep_frame(list_affected(identities, list_touched(links, known.by_this_code)))
     edges = list_edges(links).join(affected, on="node", how="left_semi")
     persons, n_rounds = connect(edges, keep_frame)
     ledger.progress(f"rounds until the identifiers hang together: {n_rounds}")
     ledger.restate(restate_identities(identities, affected, persons, ledger.as_of), IDENTITIES)
-    ledger.replace(list_changes(ledger.read(IDENTITIES), touched, ledger.as_of), IDENTITY_CHANGES)
+    befell = list_touched(links, known.by_any_code)
+    ledger.replace(list_changes(ledger.read(IDENTITIES), befell, ledger.as_of), IDENTITY_CHANGES)
 
 
 def connect(edges: DataFrame, keep: Keep, many: int = MANY_EDGES) -> tuple[DataFrame, int]:
