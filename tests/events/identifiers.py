@@ -1,7 +1,7 @@
 """Identity in few words: identifiers as kind:value, links as two of them, an oracle in plain Python."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import cast
 
 from pyspark.sql import DataFrame, SparkSession
@@ -113,11 +113,15 @@ class Home:
 
     def run(self, day: date, rules: IdentityRules | None = None) -> None:
         self.ledger.as_of, self.ledger.written = day, set()
-        resolve_day(cast(Run, self.ledger), rules or IdentityRules(), "UTC")
-        outputs = dict.fromkeys(self.ledger.written, "1")
-        done = {"job": self.ledger.job, "as_of": day, "status": "done", "outputs": outputs}
-        done["code_version"] = code_version()
-        self.ledger.append(rows_of(self.spark, RUNS, [done]), RUNS)
+        status = "killed"
+        try:
+            resolve_day(cast(Run, self.ledger), rules or IdentityRules(), "UTC")
+            status = "done"
+        finally:
+            outputs = dict.fromkeys(self.ledger.written, "1")
+            ended = {"job": self.ledger.job, "as_of": day, "status": status, "outputs": outputs}
+            ended["code_version"], ended["started_at"] = code_version(), datetime.now(UTC)
+            self.ledger.append(rows_of(self.spark, RUNS, [ended]), RUNS)
 
     def known(self, day: date) -> dict[str, str]:
         return persons(identities_as_of(self.ledger.read(IDENTITIES), day))

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.events.identifiers import Home
+from tests.events.identifiers import Home, events_of
 from ulm_spark.contracts.identity import IDENTITIES, IDENTITY_CHANGES
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.identity import IdentityRules
@@ -83,14 +83,15 @@ def test_a_killed_run_and_late_events_end_in_the_same_and_what_is_gone_is_nobody
     assert {row[-1] for row in home.changes(D4)} == {"gone"}
 
 
-def test_a_day_can_be_run_again_though_the_run_of_the_day_before_it_died(spark: SparkSession) -> None:
+@pytest.mark.parametrize("died", [D2, D1], ids=["a new day", "a day that was resolved before"])
+def test_the_next_day_finds_what_a_run_that_died_had_found(spark: SparkSession, died: date) -> None:
     home = Home(spark, DAYS)
     home.arrive(D1)
     home.run(D1)
-    home.arrive(D2)
+    home.ledger.append(events_of(spark, *DAYS[D2], on=str(died)), EVENTS)
     home.ledger.dies_at = IDENTITIES  # after the links, which say that they are of that day
     with pytest.raises(KeyboardInterrupt):
-        home.run(D2)
+        home.run(died)
     home.ledger.dies_at = None
     home.run(D3)
     before = home.tables()

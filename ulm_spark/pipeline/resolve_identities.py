@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.config.clock import end_of
@@ -61,14 +61,15 @@ def resolve_day(ledger: Run, rules: IdentityRules, zone: str) -> None:
 def days_known(ledger: Run) -> DaysKnown:
     """The days that ops.runs and silver.identities tell of.
 
-    Rule: a run resolved its day where it wrote the day's changes; one that found no identifier did not.
+    Rule: a run resolved its day where it wrote the day's changes; one that found no identifier did not. A day
+          whose later run failed or was killed is resolved no more: that run may have found further links.
     """
-    resolved = ledger.read(RUNS).where(
-        (F.col("job") == ledger.job)
-        & (F.col("status") == "done")
-        & F.map_contains_key("outputs", IDENTITY_CHANGES.name)
-    )
-    before = F.when(F.col("as_of") < F.lit(ledger.as_of), F.col("as_of"))
+    is_done = F.col("status") == "done"
+    died_at = F.max(F.when(~is_done, F.col("started_at"))).over(Window.partitionBy("as_of"))
+    runs_of_job = ledger.read(RUNS).where(F.col("job") == ledger.job).withColumn("died_at", died_at)
+    resolved = runs_of_job.where(is_done & F.map_contains_key("outputs", IDENTITY_CHANGES.name))
+    is_settled = F.coalesce(F.col("died_at") < F.col("started_at"), F.lit(True))
+    before = F.when(is_settled & (F.col("as_of") < F.lit(ledger.as_of)), F.col("as_of"))
     of_this_code = F.when(F.col("code_version") == code_version(), before)
     runs = resolved.select(of_this_code.alias("by_this_code"), before.alias("by_any_code"), F.col("as_of").alias("to"))
     no_day = F.lit(None).cast("date")
