@@ -25,6 +25,7 @@ class MemoryLedger:
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
         self.rows: dict[str, list[tuple[object, ...]]] = {}
+        self.batches_begun: list[str] = []
         self.n_in = 0
         self.n_quarantined = 0
         self.said: list[str] = []
@@ -49,6 +50,12 @@ class MemoryLedger:
 
     def delete(self, table: Table, condition: str) -> None:
         self.rows[table.name] = _computed(self.read(table).where(~F.expr(condition)))
+
+    def begin(self, batch_ids: Sequence[str]) -> None:
+        self.batches_begun = list(batch_ids)
+
+    def begun(self) -> list[str]:
+        return self.batches_begun
 
     def count_in(self, n_rows: int) -> None:
         self.n_in += n_rows

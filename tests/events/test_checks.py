@@ -304,6 +304,7 @@ def test_a_batch_that_was_left_unfinished_is_begun_again(spark: SparkSession, tm
     for n_written in range(1, len(order)):
         ledger = MemoryLedger(spark)
         ledger.rows = {table.name: list(whole.rows[table.name]) for table in order[:n_written]}
+        ledger.batches_begun = whole.batches_begun
         assert ingest(ledger, tmp_path, small_shop()).snapshot() == whole.snapshot()
 
 
@@ -314,9 +315,9 @@ class _Killed(BaseException):
 class _KilledLedger(MemoryLedger):
     n_writes_left = 0
 
-    def append(self, frame: DataFrame, table: Table) -> None:
+    def append(self, frame: DataFrame, table: Table) -> int:
         self._live_or_die()
-        super().append(frame, table)
+        return super().append(frame, table)
 
     def delete(self, table: Table, condition: str) -> None:
         self._live_or_die()
@@ -338,7 +339,7 @@ def test_a_run_killed_while_it_reads_files_again_is_begun_again(spark: SparkSess
         with pytest.raises(_Killed):
             ingest(killed, tmp_path, small_shop(), currency="USD")
         ledger = MemoryLedger(spark)
-        ledger.rows = killed.rows
+        ledger.rows, ledger.batches_begun = killed.rows, killed.batches_begun
         assert ingest(ledger, tmp_path, small_shop(), currency="USD").snapshot() == changed.snapshot()
 
 

@@ -114,15 +114,19 @@ def open_intake(spark: SparkSession, conf: SourceConf, reading: Reading, ledger:
 def take_in(ledger: Ledger, intake: Intake) -> None:
     """Writes the batch: its rows, what they became, and last of all that its files are in the lake.
 
-    Rule:   of outdated files, first of all ops.ingested_files forgets that they are in the lake:
-            from then on they are an unfinished batch, whenever the run is killed.
+    Rule:   which batch is written is written down before it is. Of outdated files, first of all
+            ops.ingested_files forgets that they are in the lake: from then on they are an unfinished
+            batch, whenever the run is killed.
     Errors: DataQualityError where rows in are not events and quarantine together; whatever the
             error, the batch is taken back, by the next run where the lake is gone for this one.
     """
     if intake.outdated:
         _judged(ledger, intake)  # an adapter that Spark refuses is refused while the lake still has the old rows
-        ledger.delete(INGESTED_FILES, _is_of_batch(file.batch_id for file in intake.outdated))
+        outdated = {file.batch_id for file in intake.outdated}
+        ledger.begin(sorted(outdated))
+        ledger.delete(INGESTED_FILES, _is_of_batch(outdated))
         take_back_unfinished(ledger)
+    ledger.begin([intake.batch.batch_id])
     try:
         _write_batch(ledger, intake)
     except Exception:
@@ -132,16 +136,16 @@ def take_in(ledger: Ledger, intake: Intake) -> None:
 
 
 def take_back_unfinished(ledger: Ledger) -> None:
-    """Deletes the rows of batches that were begun and never finished: what a killed run left.
-
-    Raw rows go last, since they are what an unfinished batch is found by.
-    """
-    finished = ledger.read(INGESTED_FILES).select("batch_id").distinct()
-    begun = ledger.read(RAW_EVENTS).select("batch_id").distinct()
-    left_over = [row["batch_id"] for row in begun.join(finished, on="batch_id", how="left_anti").collect()]
+    """Deletes the rows of batches that were begun and never finished: what a killed run left."""
+    begun = ledger.begun()
+    if not begun:
+        return
+    finished = ledger.read(INGESTED_FILES).where(_is_of_batch(begun)).select("batch_id").distinct().collect()
+    left_over = {*begun} - {row["batch_id"] for row in finished}
     if left_over:
         for table in (EVENTS, QUARANTINE, RAW_EVENTS):
             ledger.delete(table, _is_of_batch(left_over))
+    ledger.begin([])
 
 
 @contextmanager

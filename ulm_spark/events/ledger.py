@@ -31,6 +31,14 @@ class Ledger(Protocol):
         """Deletes the rows that meet a SQL condition."""
         ...
 
+    def begin(self, batch_ids: Sequence[str]) -> None:
+        """Writes down, in place of what was written down before, which batches are about to be written."""
+        ...
+
+    def begun(self) -> list[str]:
+        """The batches of the last begin, also where another run said it."""
+        ...
+
     def count_in(self, n_rows: int) -> None:
         """Adds to the rows read."""
         ...

@@ -91,6 +91,7 @@ def take_messages(ledger: Ledger, frame: DataFrame, batch: MicroBatch) -> Taken:
         kept, quarantined = kept_events(marked), quarantined_rows(marked, reading.zone)
         counts = _count(raw, quarantined, kept, batch)
         if counts:
+            ledger.begin([batch.batch_id])
             n_raw = ledger.append(raw, RAW_EVENTS)
             has_quarantined = any(row["n_quarantined"] for row in counts)
             n_quarantined = ledger.append(quarantined, QUARANTINE) if has_quarantined else 0

@@ -1,5 +1,6 @@
 """What a run of a job may do with the lake: its reads at pinned versions, its writes, and what it has to tell."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,6 +143,15 @@ class Run:
         self.lake.delete(self._own(table), condition)
         self.outputs[table.name] = str(self.lake.version(table))
 
+    def begin(self, batch_ids: Sequence[str]) -> None:
+        """Writes down, in place of what was written down before, which batches the job is about to write."""
+        self.refuse_lost_locks()
+        self.lake.files.write_bytes(self._begun_file(), json.dumps(sorted(batch_ids)).encode())
+
+    def begun(self) -> list[str]:
+        """The batches of the job's last begin, whichever run that was."""
+        return [str(batch_id) for batch_id in json.loads(self.lake.files.read_bytes(self._begun_file()) or b"[]")]
+
     def new_model_dir(self, name: str) -> ModelDir:
         """An empty folder for the model that this run trains."""
         return models.new_model_dir(self.lake.files, name, self.run_id)
@@ -193,6 +203,9 @@ class Run:
             rows_quarantined=self.rows_quarantined,
             message=self.message,
         )
+
+    def _begun_file(self) -> str:
+        return f"_begun/{self.job}.json"
 
     def _own(self, table: Table) -> Table:
         if table.writer != self.job:
