@@ -52,6 +52,7 @@ def spark_session(folder: str, n_partitions: int) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": str(n_partitions),
+        "spark.databricks.delta.snapshotPartitions": str(N_CORES),
         "spark.local.dir": folder,
         "spark.eventLog.enabled": "true",
         "spark.eventLog.rolling.enabled": "false",

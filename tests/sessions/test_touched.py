@@ -19,6 +19,7 @@ from ulm_spark.sessions.touched import (
     may_hold,
     may_reach,
     reached_events,
+    reached_extents,
     stretches_of,
     touched_spans,
     touched_visits,
@@ -38,7 +39,7 @@ def test_restated_visits_and_untouched_ones_are_those_of_all_events(
     after = rows_of(spark, EVENTS, late + stay)
     spans = touched_spans(rows_of(spark, EVENTS, gone + late), rules.gap_s)
     visits = touched_visits(before, spans, rules, BERLIN)
-    anew = sessionize(reached_events(after, spans, visits), rules, BERLIN)
+    anew = sessionize(reached_events(after, reached_extents(spans, visits)), rules, BERLIN)
     untouched = Counter(texts_of(before)) - Counter(texts_of(visits.select(*before.columns)))
     assert sorted([*untouched.elements(), *texts_of(anew)]) == texts_of(sessionize(after, rules, BERLIN))
 
@@ -60,7 +61,11 @@ def test_only_visits_within_the_gap_of_a_change_are_reached(spark: SparkSession)
         at(60).replace(tzinfo=None),
     ]
     everything = rows_of(spark, EVENTS, [*rows, event("late", at(30))])
-    assert sorted(row["event_id"] for row in reached_events(everything, spans, visits).collect()) == ["a", "b", "late"]
+    assert sorted(row["event_id"] for row in reached_events(everything, reached_extents(spans, visits)).collect()) == [
+        "a",
+        "b",
+        "late",
+    ]
 
 
 def test_days_are_the_shops_and_a_visit_of_many_days_may_be_reached_from_each(spark: SparkSession) -> None:
@@ -88,7 +93,7 @@ def test_only_events_in_a_stretch_are_looked_for_and_of_many_stretches_all_of_th
     rows += [{**event("out", at(7)), "event_on": days[0]}]
     frame = rows_of(spark, EVENTS, rows)
     stretches = [
-        Stretch(day, us, us) for n, day in enumerate(days) if (us := int(at(60 * 24 * n + 5).timestamp() * 1e6))
+        Stretch(day, us, us, 1) for n, day in enumerate(days) if (us := int(at(60 * 24 * n + 5).timestamp() * 1e6))
     ]
     assert {row["event_id"] for row in frame.where(may_hold(stretches)).collect()} == {str(day) for day in days}
     assert frame.where(may_hold(stretches * 30)).count() == 3

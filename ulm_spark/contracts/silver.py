@@ -5,7 +5,7 @@ them for a day filters by the instant column that the grain names.
 """
 
 from ulm_spark.contracts.bronze import LINEAGE
-from ulm_spark.contracts.table import CHANGES_ARE_KEPT, Column, Table
+from ulm_spark.contracts.table import CHANGES_ARE_KEPT, RESTATED_IN_PLACE, Column, Table
 
 MONEY = "DECIMAL(18,4)"
 SHOPPER_EVENT_TYPES = ("view", "search", "click", "cart", "remove", "purchase", "return", "review")
@@ -190,7 +190,7 @@ SESSIONS = Table(
         Column("has_abandoned_cart", "BOOLEAN", "True where something was put in the cart and nothing was bought"),
     ),
     cluster_by=("session_on",),
-    properties=CHANGES_ARE_KEPT,
+    properties=RESTATED_IN_PLACE,
     writer="sessionize",
     readers=("build_user_features", "train_churn", "build_metrics"),
 )
@@ -231,7 +231,7 @@ ORDER_LINES = Table(
         Column("country", "STRING", "Country as the source wrote it", nullable=True),
     ),
     cluster_by=("lined_on",),
-    properties=CHANGES_ARE_KEPT,
+    properties=RESTATED_IN_PLACE,
     writer="build_orders",
     readers=("build_user_features", "train_churn", "build_metrics", "evaluate_models"),
 )
@@ -260,7 +260,7 @@ ORDERS = Table(
         Column("country", "STRING", "Country as the source wrote it", nullable=True),
     ),
     cluster_by=("ordered_on",),
-    properties=CHANGES_ARE_KEPT,
+    properties=RESTATED_IN_PLACE,
     writer="build_orders",
     readers=("build_metrics",),
 )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 LAYERS = ("bronze", "silver", "gold", "ops", "truth")
 # Whoever reads the table learns what changed since it last did.
 CHANGES_ARE_KEPT = (("delta.enableChangeDataFeed", "true"),)
+# A MERGE marks the rows that it replaces, and rewrites no file; OPTIMIZE takes them out.
+RESTATED_IN_PLACE = (*CHANGES_ARE_KEPT, ("delta.enableDeletionVectors", "true"))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.silver import SHOPPER_EVENT_TYPES
 from ulm_spark.sessions.cut import US, SessionRules, local_day, shopper_events
 
-_NEEDED = (
+# What of silver.events visits are made of.
+INPUTS = (
     "event_at", "event_type", "user_id", "product_id", "unit_price", "currency", "quantity",
     "channel", "campaign", "device",
 )  # fmt: skip
@@ -45,7 +46,7 @@ def condense_events(events: DataFrame, rules: SessionRules, zone: str) -> DataFr
           that Spark sums up before it exchanges anything: a user with a tenth of all events leaves as
           few rows as the days have half hours.
     """
-    rows = _measured(shopper_events(events.select(*_NEEDED)), rules, zone)
+    rows = _measured(shopper_events(events.select(*INPUTS)), rules, zone)
     return rows.groupBy(*(name for name in rows.columns if name not in _MEASURES)).agg(
         F.min("us").alias("from_us"),
         F.max("us").alias("until_us"),

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import reduce
 from operator import or_
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.sessions.cut import US, SessionRules, cut_visits, local_day, shopper_events
@@ -51,40 +51,56 @@ def touched_visits(sessions: DataFrame, spans: DataFrame, rules: SessionRules, z
     return reached.select(*visits.columns)
 
 
-def reached_events(events: DataFrame, spans: DataFrame, visits: DataFrame) -> DataFrame:
-    """The events that make up anew what the change can reach: those in spans and in touched visits.
+def reached_extents(spans: DataFrame, visits: DataFrame) -> DataFrame:
+    """From when to when each user's visits are made anew: all of the changes and of the visits that they touch.
 
-    In:   silver.events after the change; touched_spans' and touched_visits' frames.
+    In:   touched_spans' and touched_visits' frames.
+    Out:  user_id, from_us, until_us; is_long, for all of a user with a visit of more than a day.
+    Edge: a program that never pauses has visits of weeks: whoever looks for their events looks through all of these
+          days, and had better do it apart, for the few users who have such visits.
+    """
+    extents = spans.select(*_EXTENT).unionByName(visits.select(*_EXTENT))
+    longest_us = F.max(F.col("until_us") - F.col("from_us")).over(Window.partitionBy("user_id"))
+    return extents.withColumn("is_long", longest_us > _DAY_S * US)
+
+
+def reached_events(events: DataFrame, extents: DataFrame) -> DataFrame:
+    """The events that lie in extents of their users.
+
+    In:   silver.events after the change; reached_extents' frame, or a part of it.
     Out:  grain and columns of events.
     """
-    extents = spans.select(*_EXTENT).unionByName(visits.select(*_EXTENT)).alias("extent")
     is_within = F.unix_micros("event_at").between(F.col("extent.from_us"), F.col("extent.until_us"))
     return events.alias("event").join(
-        extents, on=(F.col("event.user_id") == F.col("extent.user_id")) & is_within, how="left_semi"
+        extents.alias("extent"), on=(F.col("event.user_id") == F.col("extent.user_id")) & is_within, how="left_semi"
     )
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """What lies on one of the shop's local days: from and until when, in microseconds since 1970."""
+    """What lies on one of the shop's local days: how many extents, from and until when (microseconds since 1970)."""
 
     day: date
     from_us: int
     until_us: int
+    n_extents: int
 
 
-def stretches_of(extents: DataFrame, zone: str, margin_s: int = 0) -> DataFrame:
+def stretches_of(extents: DataFrame, zone: str, margin_s: int = 0, by: Sequence[str] = ()) -> DataFrame:
     """Per local day of the shop from when to when extents that lie on it are, margin_s before and behind included.
 
-    Out:  day (unique), from_us, until_us: a Stretch.
+    Out:  day (unique), from_us, until_us, n_extents: a Stretch; of each value of the columns by, which follow.
     Edge: a stretch may begin before its day and end after it, as its extents do.
     """
     wide = extents.select(
-        (F.col("from_us") - margin_s * US).alias("from_us"), (F.col("until_us") + margin_s * US).alias("until_us")
+        (F.col("from_us") - margin_s * US).alias("from_us"), (F.col("until_us") + margin_s * US).alias("until_us"), *by
     )
     first, last = (local_day(F.timestamp_micros(name), zone) for name in ("from_us", "until_us"))
-    by_day = wide.select(F.explode(F.sequence(first, last)).alias("day"), "from_us", "until_us").groupBy("day")
-    return by_day.agg(F.min("from_us").alias("from_us"), F.max("until_us").alias("until_us"))
+    of_days = wide.select(F.explode(F.sequence(first, last)).alias("day"), "from_us", "until_us", *by)
+    found = of_days.groupBy("day", *by).agg(
+        F.min("from_us").alias("from_us"), F.max("until_us").alias("until_us"), F.count(F.lit(1)).alias("n_extents")
+    )
+    return found.select("day", "from_us", "until_us", "n_extents", *by)
 
 
 def on_days(name: str, days: Collection[date]) -> Column:
