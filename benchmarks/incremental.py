@@ -43,7 +43,8 @@ def as_events(described: DataFrame, spark: SparkSession) -> DataFrame:
         for field in schema_of(EVENTS)
     ]
     named = zip(columns, EVENTS.column_names, strict=True)
-    return known.select(*(column.alias(name) for column, name in named)).repartition("event_on")
+    # By a given number, so that nearly each day has a file of its own, as when days come one by one.
+    return known.select(*(column.alias(name) for column, name in named)).repartition(N_DAYS * 4, "event_on")
 
 
 def asleep_at_night(events: DataFrame) -> DataFrame:

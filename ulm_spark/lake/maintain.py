@@ -8,25 +8,31 @@ from pyspark.sql import functions as F
 
 from ulm_spark.config.require import require
 from ulm_spark.contracts.table import Table
+from ulm_spark.lake.session import changed_settings
 from ulm_spark.lake.store import SPARED_DAYS, Lake
 
 _DAY_S = 86_400
+# Up to which size files are joined, and which ones are too small to be left alone.
+_FILE_SIZES = ("spark.databricks.delta.optimize.maxFileSize", "spark.databricks.delta.optimize.minFileSize")
 
 
 @dataclass(frozen=True)
 class MaintenanceRules:
     """Section ``maintenance``.
 
-    min_files: a table with fewer data files is left as it is. vacuum_days: files that no version of the
-    last so many days needs are deleted; older versions can't be read any more then. At least 7: running
-    jobs, time travel and the record of changes still need what is younger.
+    min_files: a table with fewer data files is left as it is. file_mb: size that files are joined up to, in
+    2^20 bytes; smaller ones are more easily left out by a day's run, larger ones are fewer. vacuum_days: files
+    that no version of the last so many days needs are deleted; older versions can't be read any more then. At
+    least 7: running jobs, time travel and the record of changes still need what is younger.
     """
 
     min_files: int = 32
+    file_mb: int = 128
     vacuum_days: int = 30
 
     def __post_init__(self) -> None:
         require(self.min_files >= 2, "maintenance.min_files", self.min_files, "at least 2")
+        require(self.file_mb >= 1, "maintenance.file_mb", self.file_mb, "at least 1")
         require(self.vacuum_days >= SPARED_DAYS, "maintenance.vacuum_days", self.vacuum_days, "at least 7 days")
 
 
@@ -55,7 +61,9 @@ def maintain(lake: Lake, table: Table, rules: MaintenanceRules, now: datetime | 
     before = _detail(lake, table)
     is_many = before["numFiles"] >= rules.min_files and not table.keeps_files
     if is_many:
-        lake.spark.sql(f"OPTIMIZE {lake.identifier(table)}")
+        size = str(rules.file_mb * 2**20)
+        with changed_settings(lake.spark, dict.fromkeys(_FILE_SIZES, size)):
+            lake.spark.sql(f"OPTIMIZE {lake.identifier(table)}")
     is_old = before["created_s"] < (now or datetime.now(UTC)).timestamp() - rules.vacuum_days * _DAY_S
     if is_old:
         lake.spark.sql(f"VACUUM {lake.identifier(table)} RETAIN {24 * rules.vacuum_days} HOURS")

@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import urlparse
 
 from pyspark.errors import PySparkException, StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ulm_spark.config.errors import StreamError, UlmError
 from ulm_spark.lake.files import Files
 from ulm_spark.lake.progress import report_progress
+from ulm_spark.lake.session import changed_settings
 from ulm_spark.lake.stream import StreamConf, known_failure
 
 _ROCKSDB = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
@@ -99,7 +100,7 @@ def run_stream(
     Rule:   SIGINT and SIGTERM stop the stream when the micro-batch that runs is done, however many wait behind it.
     Errors: what each_batch fails with, where it is a known failure; else StreamError.
     """
-    with _told_to_stop() as stop, _set_up(frame.sparkSession):
+    with _told_to_stop() as stop, _quiet(), changed_settings(frame.sparkSession, _SETTINGS):
         gate = _Gate(each_batch, stop)
         query = _start(frame, conf, files, gate.take, until_caught_up)
         try:
@@ -125,20 +126,15 @@ def _start(
 
 
 @contextmanager
-def _set_up(spark: SparkSession) -> Iterator[None]:
-    """Spark's settings for a stream, and what py4j logs, while the block runs."""
-    # It logs whatever a micro-batch raises with its whole stack; what that was is caught and said in words.
+def _quiet() -> Iterator[None]:
+    """py4j's log while the block runs without what a micro-batch raises: that is caught and said in words."""
     log = logging.getLogger("py4j.clientserver")
-    level, before = log.level, {name: spark.conf.get(name, None) for name in _SETTINGS}
+    level = log.level
     log.setLevel(logging.CRITICAL)
-    for name, value in _SETTINGS.items():
-        spark.conf.set(name, value)
     try:
         yield
     finally:
         log.setLevel(level)
-        for name, earlier in before.items():
-            spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)
 
 
 def _with_scheme(path: str) -> str:

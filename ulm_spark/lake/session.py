@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,3 +50,19 @@ def open_session(app_name: str, spark_settings: SparkSettings) -> SparkSession:
         # PySpark logs each error it raises as one line of JSON with the whole stack; ours are caught and said in words.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return session
+
+
+@contextmanager
+def changed_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of a running session while the block runs; as they were after it."""
+    before = {name: spark.conf.get(name, None) for name in settings}
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name, earlier in before.items():
+            if earlier is None:
+                spark.conf.unset(name)
+            else:
+                spark.conf.set(name, earlier)
