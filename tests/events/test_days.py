@@ -14,7 +14,7 @@ from ulm_spark.config.errors import SourceError
 from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES
 from ulm_spark.events.batch import InputFile, SourceConf
 from ulm_spark.events.days import FAILED_DDL, day_named, failed_days, summarise_ingested_days
-from ulm_spark.events.intake import Reading, told_days
+from ulm_spark.events.ingested import days_of_failed_files, told_days
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,8 @@ def test_a_failed_batchs_days_are_failed_until_it_succeeds(spark: SparkSession, 
     (tmp_path / "2024-05-01.csv").write_text(f"{HEADER}2024-05-01,view,u1,p1,,,\n2024-05-01,view,u1,p1,,,\n")
 
     def run() -> list[tuple[object, ...]]:
-        with told_days(spark, SourceConf(shop.name, str(tmp_path)), Reading(shop, "UTC", "EUR"), ledger):
+        conf = SourceConf(shop.name, str(tmp_path))
+        with told_days(ledger, shop.name, lambda: days_of_failed_files(spark, conf, shop, "UTC", ledger)):
             ingest(ledger, tmp_path, shop)
         return told()
 

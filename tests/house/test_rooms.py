@@ -25,7 +25,7 @@ FORBIDDEN_NAMES = {"SparkSession", "udf", "current_timestamp", "current_date"}
 # Functions that may act on frames, and no more than that: a fit does by its nature, a measure is a number.
 MAY_COMPUTE = ("fit_", "choose_", "measure_")
 # An ingest must look at its files before a frame over them can be built, and write its tables in an order.
-ORCHESTRATES = ("events/files.py", "events/intake.py", "events/message_intake.py")
+ORCHESTRATES = ("events/files.py", "events/ingested.py", "events/intake.py", "events/message_intake.py")
 
 
 def sources(*rooms: str) -> list[Path]:

@@ -1,27 +1,27 @@
 """One ingest: a source's new files, all of them or none, into the lake.
 
-The room's other orchestrating module beside files: it says in which order the job's reads and
-writes follow each other, over a ledger that the job hands in, and holds the actions that this
-takes. What is computed between them are the transforms of rows, parse, typed, checks and outcome.
+Beside files and ingested one of the room's orchestrating modules: it says in which order the job's
+reads and writes follow each other, over a ledger that the job hands in, and holds the actions that
+this takes. What is computed between them are the transforms of rows, parse, typed, checks and outcome.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE, RAW_EVENTS
+from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.adapter import SourceAdapter, adapter_fingerprint
 from ulm_spark.events.batch import Batch, IngestedFile, SourceConf, fingerprint, new_files, outdated_files
 from ulm_spark.events.checks import FAILURE, mark_duplicates
-from ulm_spark.events.days import FAILED_DDL, failed_days, summarise_ingested_days
 from ulm_spark.events.files import list_files, open_rows, peek_shapes
 from ulm_spark.events.horizon import is_near
+from ulm_spark.events.ingested import ingested_files
 from ulm_spark.events.ledger import Ledger
 from ulm_spark.events.outcome import count_files, judge, kept_events, quarantined_rows, refuse_lost_rows
 from ulm_spark.events.rows import FILES_DDL, file_rows, receive, rejoin_files
@@ -88,7 +88,7 @@ def open_intake(spark: SparkSession, conf: SourceConf, reading: Reading, ledger:
     """
     adapter = reading.adapter
     found = list_files(spark, conf.path, adapter.files)
-    ingested = _ingested_files(ledger, adapter.name)
+    ingested = ingested_files(ledger, adapter.name)
     outdated = outdated_files(found, ingested, reading.read_by, adapter.name)
     files = new_files(found, {file.identity for file in ingested} - {file.identity for file in outdated})
     if not files:
@@ -148,61 +148,6 @@ def take_back_unfinished(ledger: Ledger) -> None:
     ledger.begin([])
 
 
-@contextmanager
-def told_days(spark: SparkSession, conf: SourceConf, reading: Reading, ledger: Ledger) -> Iterator[None]:
-    """Makes ops.ingested_days say what the lake has of each day when the block ends, also where it fails.
-
-    Rule: after a failure the source's files that the lake lacks are failed ones; the run that brings
-          them takes that back.
-    Edge: a run that is killed says nothing; the next one does.
-    """
-    source = reading.adapter.name
-    try:
-        yield
-    except Exception:
-        # Spark or the lake may be gone: what the caller must see is the first error.
-        with suppress(Exception):
-            ingested = {file.identity for file in _ingested_files(ledger, source)}
-            failed = new_files(list_files(spark, conf.path, reading.adapter.files), ingested)
-            _tell_days(ledger, source, failed_days(source, failed, reading.zone))
-        raise
-    _tell_days(ledger, source, [])
-
-
-@contextmanager
-def told_message_days(ledger: Ledger, source: str) -> Iterator[None]:
-    """As told_days, for a stream of messages, which has no files that could fail."""
-    try:
-        yield
-    except Exception:
-        with suppress(Exception):
-            tell_days(ledger, source)
-        raise
-    tell_days(ledger, source)
-
-
-def tell_days(ledger: Ledger, source: str) -> None:
-    """Makes ops.ingested_days say what has come so far, for a stream that goes on."""
-    _tell_days(ledger, source, [])
-
-
-def _tell_days(ledger: Ledger, source: str, failed: Sequence[Sequence[object]]) -> None:
-    of_others = ledger.read(INGESTED_DAYS).where((F.col("source") != source) & (F.col("n_files_failed") > 0))
-    all_failed = ledger.frame_of(FAILED_DDL, failed).unionByName(of_others.select("source", "day_on", "n_files_failed"))
-    # A row a day: brought here, since a merge would cost more than all else that a small ingest does.
-    days = summarise_ingested_days(ledger.read(INGESTED_FILES), all_failed).collect()
-    if sorted(days) != sorted(ledger.read(INGESTED_DAYS).collect()):
-        ledger.rewrite(ledger.frame_of(INGESTED_DAYS, days).coalesce(1), INGESTED_DAYS)
-
-
-def _ingested_files(ledger: Ledger, source: str) -> list[IngestedFile]:
-    # As a number: Spark gives timestamps to Python in the machine's own zone.
-    modified_ms = F.unix_millis("modified_at").alias("modified_ms")
-    rows = ledger.read(INGESTED_FILES).where(F.col("source") == source)
-    selected = rows.select("source_file", modified_ms, "size_bytes", "batch_id", "read_by").collect()
-    return [IngestedFile((row[0], row[1], row[2]), row["batch_id"], row["read_by"]) for row in selected]
-
-
 def _is_of_batch(batch_ids: Iterable[str]) -> str:
     return f"batch_id IN ({', '.join(repr(batch_id) for batch_id in sorted(set(batch_ids)))})"
 
@@ -246,8 +191,6 @@ def _write_batch(ledger: Ledger, intake: Intake) -> None:
     raw, quarantine, events = (ledger.read(table) for table in (RAW_EVENTS, QUARANTINE, EVENTS))
     counts = count_files(intake.files, raw, quarantine, events, batch.batch_id).collect()
     refuse_lost_rows(counts)
-    ledger.count_in(sum(row["n_rows"] for row in counts))
-    ledger.count_quarantined(sum(row["n_quarantined"] for row in counts))
     by_file = {
         row["source_file"]: (row["n_rows"], row["n_quarantined"], [day.asDict() for day in row["days"]])
         for row in counts
@@ -257,4 +200,11 @@ def _write_batch(ledger: Ledger, intake: Intake) -> None:
         (batch.source, f.source_file, f.modified_at, f.size_bytes, batch.batch_id, *by_file[f.source_file], read_by)
         for f in batch.files
     ]
+    finish_batch(ledger, counts, rows)
+
+
+def finish_batch(ledger: Ledger, counts: Sequence[Row], rows: Sequence[Sequence[object]]) -> None:
+    """Says last of all that a batch is in the lake. In: count_files' rows; ops.ingested_files' rows."""
+    ledger.count_in(sum(row["n_rows"] for row in counts))
+    ledger.count_quarantined(sum(row["n_quarantined"] for row in counts))
     ledger.append(ledger.frame_of(INGESTED_FILES, rows).coalesce(1), INGESTED_FILES)

@@ -16,7 +16,7 @@ from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.events.checks import FAILURE, mark_duplicates
 from ulm_spark.events.horizon import is_near
-from ulm_spark.events.intake import Reading
+from ulm_spark.events.intake import Reading, finish_batch
 from ulm_spark.events.ledger import Ledger
 from ulm_spark.events.messages import (
     FIRST_ID,
@@ -145,8 +145,6 @@ def _refuse_other_rows(counts: list[Row], written: dict[str, int], batch: MicroB
 
 
 def _finish(ledger: Ledger, counts: list[Row], batch: MicroBatch) -> None:
-    ledger.count_in(sum(row["n_rows"] for row in counts))
-    ledger.count_quarantined(sum(row["n_quarantined"] for row in counts))
     source, read_by = batch.reading.adapter.name, batch.reading.read_by
     rows = [
         (
@@ -162,4 +160,4 @@ def _finish(ledger: Ledger, counts: list[Row], batch: MicroBatch) -> None:
         )
         for row in counts
     ]
-    ledger.append(ledger.frame_of(INGESTED_FILES, rows).coalesce(1), INGESTED_FILES)
+    finish_batch(ledger, counts, rows)

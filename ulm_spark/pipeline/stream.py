@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,14 +15,12 @@ from ulm_spark.contracts.silver import EVENTS, SESSIONS
 from ulm_spark.events.batch import SourceConf
 from ulm_spark.events.failures import explained_failures
 from ulm_spark.events.files import has_files
+from ulm_spark.events.ingested import days_of_failed_files, tell_days, told_days
 from ulm_spark.events.intake import (
     Reading,
     open_intake,
     take_back_unfinished,
     take_in,
-    tell_days,
-    told_days,
-    told_message_days,
 )
 from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_other_readings, take_messages
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
@@ -84,7 +83,7 @@ class EventStream:
         frame, take = (self._arrivals(), self.take_files) if is_of_files else (self._messages(), self.take)
         explained = explained_failures(self.reading.adapter)
         files = self.intake.lake.files
-        with self._told_days(is_of_files):
+        with told_days(self.intake, self.reading.adapter.name, self._failed_days):
             try:
                 explained(self._begin)()
                 run_stream(
@@ -95,11 +94,12 @@ class EventStream:
                     take_back_unfinished(self.intake)
                 raise
 
-    def _told_days(self, is_of_files: bool) -> AbstractContextManager[None]:
-        spark = self.intake.lake.spark
-        if is_of_files:
-            return told_days(spark, self.conf.source, self.reading, self.intake)
-        return told_message_days(self.intake, self.reading.adapter.name)
+    def _failed_days(self) -> Sequence[Sequence[object]]:
+        if self.conf.stream.topic:
+            return []
+        return days_of_failed_files(
+            self.intake.lake.spark, self.conf.source, self.reading.adapter, self.reading.zone, self.intake
+        )
 
     def take_files(self, arrivals: DataFrame, number: int) -> None:
         """One micro-batch of files: all that the lake lacks, as ingest_events reads them, then their sessions."""
