@@ -36,6 +36,17 @@ _MOST_SAID = 300
 _SETTLE_S = 5  # for Spark to write down that a micro-batch is done
 
 
+@dataclass(frozen=True)
+class Steps:
+    """What a stream does. begin: once, before it asks its source for anything. take: with every micro-batch and its
+    number. between: now and then while no micro-batch runs.
+    """
+
+    begin: Callable[[], None]
+    take: Callable[[DataFrame, int], None]
+    between: Callable[[], None]
+
+
 @dataclass
 class _Gate:
     """Lets micro-batches through until the stream is told to stop. error: what the last one failed with."""
@@ -84,27 +95,21 @@ def _first_line(said: str) -> str:
     return told.partition("\n")[0].partition(" SQLSTATE")[0][:_MOST_SAID]
 
 
-def run_stream(
-    frame: DataFrame,
-    conf: StreamConf,
-    files: Files,
-    each_batch: Callable[[DataFrame, int], None],
-    between: Callable[[], None],
-    *,
-    until_caught_up: bool,
-) -> None:
+def run_stream(frame: DataFrame, conf: StreamConf, files: Files, steps: Steps, *, until_caught_up: bool) -> None:
     """Streams from where the checkpoint says until told to stop or, where asked, until what is there now is taken.
 
-    each_batch is called with every micro-batch and its number, between now and then while none runs. Shows rates
-    and lag meanwhile.
-    Rule:   SIGINT and SIGTERM stop the stream when the micro-batch that runs is done, however many wait behind it.
-    Errors: what each_batch fails with, where it is a known failure; else StreamError.
+    Shows rates and lag meanwhile.
+    Rule:   SIGINT and SIGTERM stop the stream when the step that runs is done, however many messages wait.
+    Errors: what a micro-batch fails with, where it is a known failure; else StreamError.
     """
     with _told_to_stop() as stop, _quiet(), changed_settings(frame.sparkSession, _SETTINGS):
-        gate = _Gate(each_batch, stop)
+        steps.begin()
+        if stop.is_set():
+            return
+        gate = _Gate(steps.take, stop)
         query = _start(frame, conf, files, gate.take, until_caught_up)
         try:
-            _watch(query, gate, between)
+            _watch(query, gate, steps.between)
         finally:
             if query.isActive:
                 query.stop()
@@ -173,7 +178,7 @@ def _told_to_stop() -> Iterator[threading.Event]:
         return
 
     def tell(*_: object) -> None:
-        report_progress("stopping after this micro-batch")
+        report_progress("stopping after this step")
         stop.set()
 
     before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}

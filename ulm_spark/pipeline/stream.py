@@ -26,7 +26,7 @@ from ulm_spark.events.message_intake import MicroBatch, is_taken_in, refuse_othe
 from ulm_spark.events.messages import judge_messages, receive_messages, with_first_ids
 from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.maintain import MaintenanceRules, maintain
-from ulm_spark.lake.micro_batches import run_stream
+from ulm_spark.lake.micro_batches import Steps, run_stream
 from ulm_spark.lake.persisted import persisted
 from ulm_spark.lake.run import Run, output_tables
 from ulm_spark.lake.stream import StreamConf, open_arrivals, open_messages, stream_id, watermark_ms
@@ -82,13 +82,10 @@ class EventStream:
         is_of_files = not self.conf.stream.topic
         frame, take = (self._arrivals(), self.take_files) if is_of_files else (self._messages(), self.take)
         explained = explained_failures(self.reading.adapter)
-        files = self.intake.lake.files
+        steps, files = Steps(explained(self._begin), explained(take), self.between), self.intake.lake.files
         with told_days(self.intake, self.reading.adapter.name, self._failed_days):
             try:
-                explained(self._begin)()
-                run_stream(
-                    frame, self.conf.stream, files, explained(take), self.between, until_caught_up=until_caught_up
-                )
+                run_stream(frame, self.conf.stream, files, steps, until_caught_up=until_caught_up)
             except Exception:
                 with suppress(Exception):  # else the next start does it; what the caller must see is the first error
                     take_back_unfinished(self.intake)
