@@ -126,7 +126,11 @@ def take_in(ledger: Ledger, intake: Intake) -> None:
         ledger.begin(sorted(outdated))
         ledger.delete(INGESTED_FILES, _is_of_batch(outdated))
         take_back_unfinished(ledger)
-    ledger.begin([intake.batch.batch_id])
+    batch_id = intake.batch.batch_id
+    ledger.begin([batch_id])
+    if ledger.read(RAW_EVENTS).where(_is_of_batch([batch_id])).limit(1).collect():
+        take_back_unfinished(ledger)  # somebody made ops.ingested_files forget it, so that it is read again
+        ledger.begin([batch_id])
     try:
         _write_batch(ledger, intake)
     except Exception:
