@@ -1,6 +1,7 @@
 """What does a config say about a value that it can't use?"""
 
 from pathlib import Path
+from urllib.parse import urlparse
 
 from ulm_spark.config.errors import ConfigError
 
@@ -25,3 +26,12 @@ def local_path(text: str, where: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise ConfigError(f"{where}: found {text}; expected the home of a user that exists. Write it out.") from error
+
+
+def path_uri(text: str, where: str) -> str:
+    """A path with its scheme: one that names none is of this machine, also where Spark takes such paths for HDFS's.
+
+    In:     where is section.field.
+    Errors: as local_path.
+    """
+    return text if urlparse(text).scheme else f"file:{local_path(text, where).absolute()}"

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
-from urllib.parse import urlparse
 
 from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JJavaError
@@ -18,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import SourceError
-from ulm_spark.config.require import local_path
+from ulm_spark.config.require import path_uri
 from ulm_spark.events.adapter import SourceAdapter
 from ulm_spark.events.batch import InputFile
 from ulm_spark.events.shape import FileShape, shape_of_columns, shape_of_csv, shape_of_json, shape_without_header
@@ -34,23 +33,19 @@ def list_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> list[
     path: a file, a pattern, or a folder in which names are matched against patterns at any depth.
     Errors: SourceError where nothing is found.
     """
-    root = _root_of(path)
-    hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(root)
-    found = _found_files(spark, path, patterns)
+    base, found = _found_files(spark, path, patterns)
     if not found:
         raise SourceError(
-            f"source.path: found no file in {path} ({root}); expected files named {' or '.join(patterns)}. "
-            "Check the path, or source.adapter."
+            f"source.path: found no file in {path} ({path_uri(path, 'source.path')}); expected files named "
+            f"{' or '.join(patterns)}. Check the path, or source.adapter."
         )
-    file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
-    base = _base_of(file_system.makeQualified(hadoop_path).toString())
     files = {_input_file(spark, status, base) for status in found}
     return sorted(files, key=lambda file: file.source_file)
 
 
 def has_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> bool:
     """False where list_files would find nothing. Errors: SourceError for a path that can't be listed."""
-    return bool(_found_files(spark, path, patterns))
+    return bool(_found_files(spark, path, patterns)[1])
 
 
 def peek_shapes(spark: SparkSession, adapter: SourceAdapter, files: Sequence[InputFile]) -> list[FileShape]:
@@ -124,16 +119,14 @@ def _hadoop_conf(spark: SparkSession) -> JavaObject:
     return spark.sparkContext._jsc.hadoopConfiguration()
 
 
-def _root_of(path: str) -> str:
-    return path if urlparse(path).scheme else f"file:{local_path(path, 'source.path').absolute()}"
-
-
-def _found_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> list[JavaObject]:
-    hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(_root_of(path))
+def _found_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> tuple[str, list[JavaObject]]:
+    """What names of the source's files are relative to, and the files."""
+    hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(path_uri(path, "source.path"))
     try:
         file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
         matches = file_system.globStatus(hadoop_path) or []
-        return [status for match in matches for status in _files_below(file_system, match, patterns)]
+        found = [status for match in matches for status in _files_below(file_system, match, patterns)]
+        return _base_of(file_system.makeQualified(hadoop_path).toString()), found
     except Py4JJavaError as error:
         raise SourceError(
             f"source.path: found that {path} can't be listed ({error.java_exception.getClass().getSimpleName()}); "

@@ -120,16 +120,14 @@ def take_in(ledger: Ledger, intake: Intake) -> None:
     Errors: DataQualityError where rows in are not events and quarantine together; whatever the
             error, the batch is taken back, by the next run where the lake is gone for this one.
     """
-    if intake.outdated:
+    batch_id, outdated = intake.batch.batch_id, {file.batch_id for file in intake.outdated}
+    ledger.begin(sorted({batch_id, *outdated}))
+    if outdated:
         _judged(ledger, intake)  # an adapter that Spark refuses is refused while the lake still has the old rows
-        outdated = {file.batch_id for file in intake.outdated}
-        ledger.begin(sorted(outdated))
         ledger.delete(INGESTED_FILES, _is_of_batch(outdated))
+    # There are some of outdated files, and of a batch that somebody made ops.ingested_files forget, to read it again.
+    if ledger.read(RAW_EVENTS).where(_is_of_batch({batch_id, *outdated})).limit(1).collect():
         take_back_unfinished(ledger)
-    batch_id = intake.batch.batch_id
-    ledger.begin([batch_id])
-    if ledger.read(RAW_EVENTS).where(_is_of_batch([batch_id])).limit(1).collect():
-        take_back_unfinished(ledger)  # somebody made ops.ingested_files forget it, so that it is read again
         ledger.begin([batch_id])
     try:
         _write_batch(ledger, intake)

@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlparse
 
 from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ulm_spark.config.errors import StreamError, UlmError
+from ulm_spark.config.require import path_uri
 from ulm_spark.lake.files import Files
 from ulm_spark.lake.progress import report_progress
 from ulm_spark.lake.session import changed_settings
@@ -30,7 +30,6 @@ _SETTINGS = {
     # What the state may forget it forgets with the next rows: no batch comes without any.
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
 }
-_BEHIND = ("endOffset", "latestOffset")
 _LOOK_S = 1
 _MOST_SAID = 300
 _SETTLE_S = 5  # for Spark to write down that a micro-batch is done
@@ -122,7 +121,7 @@ def _start(
     frame: DataFrame, conf: StreamConf, files: Files, take: Callable[[DataFrame, int], None], until_caught_up: bool
 ) -> StreamingQuery:
     writer = frame.writeStream.queryName(conf.name).option(
-        "checkpointLocation", _with_scheme(f"{files.root}/{conf.checkpoint}")
+        "checkpointLocation", path_uri(f"{files.root}/{conf.checkpoint}", "lake.root")
     )
     writer = writer.foreachBatch(take)
     if until_caught_up:
@@ -140,11 +139,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def _with_scheme(path: str) -> str:
-    """A path of this machine's disk as one, also where Spark takes paths without a scheme for HDFS's."""
-    return path if urlparse(path).scheme else f"file:{path}"
 
 
 def _watch(query: StreamingQuery, gate: _Gate, between: Callable[[], None]) -> None:
@@ -196,7 +190,8 @@ def _show(query: StreamingQuery, shown: int) -> int:
         if number <= shown or not progress["numInputRows"]:
             continue
         seconds = progress["durationMs"]["triggerExecution"] / 1000
-        n_rows, n_behind = (n_between(progress, *ends) for ends in (("startOffset", "endOffset"), _BEHIND))
+        n_rows = n_between(progress, "startOffset", "endOffset")
+        n_behind = n_between(progress, "endOffset", "latestOffset")
         if n_behind is None:
             report_progress(f"batch {number}: {progress['numInputRows']:,} files in {seconds:.1f} s")
         else:

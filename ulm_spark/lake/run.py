@@ -111,7 +111,7 @@ class Run:
         own = [table for table in output_tables(self.job) if not table.is_as_of]
         if any(table.name not in written or self.lake.version(table) < int(written[table.name]) for table in own):
             return None
-        if any(was_made_since(self.lake, one, last) for one in (table, *own)):
+        if any(was_made_since(self.lake.made_at_s(one), last) for one in (table, *own)):
             return None
         return self.lake.changes(table, int(read.get(table.name, -1)), self.version(table))
 

@@ -10,7 +10,6 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.ops import RUNS
-from ulm_spark.contracts.table import Table
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.lock import Holder
 from ulm_spark.lake.store import Lake
@@ -80,14 +79,13 @@ def last_done(lake: Lake, job: str, hash_of_conf: str, code: str) -> dict[str, o
     return None
 
 
-def was_made_since(lake: Lake, table: Table, run: Mapping[str, object]) -> bool:
+def was_made_since(made_at_s: float | None, run: Mapping[str, object]) -> bool:
     """True where a table was deleted and made anew after a run ended: its versions are not those that the run saw.
 
-    run: plain values by column of ops.runs.
+    made_at_s: as Lake.made_at_s has it. run: plain values by column of ops.runs.
     """
     began = cast(datetime, run["started_at"])  # in this machine's zone, as Spark gives timestamps to Python
-    made_s = lake.made_at_s(table)
-    return made_s is not None and made_s > began.timestamp() + cast(float, run["seconds"])
+    return made_at_s is not None and made_at_s > began.timestamp() + cast(float, run["seconds"])
 
 
 def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:

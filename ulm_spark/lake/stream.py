@@ -6,12 +6,11 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import urlparse
 
 from pyspark.sql import DataFrame, SparkSession
 
 from ulm_spark.config.errors import StreamError
-from ulm_spark.config.require import local_path, require
+from ulm_spark.config.require import path_uri, require
 from ulm_spark.lake.files import Files
 
 _SERVER = re.compile(r"(?:\w+://)?\[?([^\[\]/\s]+)\]?:(\d+)")  # as Kafka's own clients read one
@@ -125,9 +124,7 @@ def open_arrivals(spark: SparkSession, path: str, patterns: Sequence[str], conf:
     }
     schema = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
     arrivals = spark.readStream.format("binaryFile").schema(schema).options(**options)
-    return arrivals.load(
-        path if urlparse(path).scheme else f"file:{local_path(path, 'source.path').absolute()}"
-    ).select("path")
+    return arrivals.load(path_uri(path, "source.path")).select("path")
 
 
 def stream_id(files: Files, conf: StreamConf) -> str:

@@ -93,6 +93,7 @@ class Freshness:
         self._as_of = as_of
         self._done = done_runs(lake, as_of)
         self._versions: dict[str, int] = {}
+        self._made: dict[str, float | None] = {}
 
     def is_done(self, planned: PlannedJob) -> bool:
         """True where running the job again would change nothing."""
@@ -103,7 +104,7 @@ class Freshness:
             return False
         recorded = cast(Mapping[str, str], last["inputs"])
         inputs = input_tables(planned.name, planned.conf)
-        if any(was_made_since(self._lake, table, last) for table in (*inputs, *output_tables(planned.name))):
+        if any(was_made_since(self._made_at_s(table), last) for table in (*inputs, *output_tables(planned.name))):
             return False
         if not all(self._holds(table, planned.name, recorded.get(table.name, "")) for table in inputs):
             return False
@@ -119,6 +120,7 @@ class Freshness:
         self._done = done_runs(self._lake, self._as_of)
         for table in output_tables(job):
             self._versions.pop(table.name, None)
+            self._made.pop(table.name, None)
 
     def _holds(self, table: Table, job: str, recorded: str) -> bool:
         """True where an input is what it was. Other days' slices count only for a job that looks back."""
@@ -127,6 +129,11 @@ class Freshness:
             written = cast(Mapping[str, str], writer["outputs"])
             return int(written.get(table.name, -1)) <= int(recorded)
         return recorded == str(self._version(table))
+
+    def _made_at_s(self, table: Table) -> float | None:
+        if table.name not in self._made:
+            self._made[table.name] = self._lake.made_at_s(table)
+        return self._made[table.name]
 
     def _version(self, table: Table) -> int:
         if table.name not in self._versions:

@@ -186,7 +186,8 @@ class EventStream:
         told = json.loads(self.intake.lake.files.read_bytes(f"{self.conf.stream.folder}/{_TOLD}") or b"{}")
         now = self.sessions.version(EVENTS)
         # Only where nobody else wrote sessions since, with other rules, other code, or anew.
-        is_as_left = {name: told.get(name) for name in self._made_by()} == self._made_by()
+        made_by = self._made_by()
+        is_as_left = {name: told.get(name) for name in made_by} == made_by
         self._restate(self.intake.lake.changes(EVENTS, told["version"], now) if is_as_left else None)
 
     def _restate_since(self, before: int) -> None:
