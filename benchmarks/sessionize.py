@@ -4,7 +4,7 @@ Generates events of skewed shoppers over 30 days, at each size once more with a 
 shopper, and lets every engine turn the same Parquet files into the same sessions, each in a process of its
 own. All must agree to the row. Seconds leave the start of the engine out; memory is of the whole process;
 shuffled bytes, skew (slowest task over median, of the worst stage that takes a tenth of all tasks' time),
-exchanges and sorts are Spark's own account. --quick takes 1 million events.
+exchanges and sorts are Spark's own account of what ran. --quick takes 1 million events.
 """
 
 import json

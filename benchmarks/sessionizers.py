@@ -5,9 +5,9 @@ Each reads the same Parquet files of events and writes the same columns of sessi
     python -m benchmarks.sessionizers ENGINE EVENTS OUT
 
 The last line of stdout is one JSON object: seconds from the first byte read to the last one written, the
-start of the engine left out; of Spark also bytes shuffled, the tasks' skew, and how often the plan exchanges
-and sorts. Sessions end after 30 minutes of silence. No user has two events at one instant, so that no engine
-has to break ties.
+start of the engine left out; of Spark also bytes shuffled, the tasks' skew, and how often the plan that ran,
+as Spark changed it on the way, exchanges and sorts. Sessions end after 30 minutes of silence. No user has
+two events at one instant, so that no engine has to break ties.
 """
 
 import argparse
@@ -15,10 +15,11 @@ import json
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -124,33 +125,36 @@ def run_spark(form: str, events: Path, out: Path) -> dict[str, float]:
         began_s = time.monotonic()
         SPARK_FORMS[form](spark.read.parquet(str(events))).write.parquet(str(out))
         seconds = time.monotonic() - began_s
-        plan = SPARK_FORMS[form](spark.read.parquet(str(events)))._jdf.queryExecution().executedPlan().toString()
         spark.stop()
         (log,) = (path for path in Path(folder).iterdir() if path.name.startswith("local-"))
-        found = read_event_log(log)
-    names = [line.lstrip("+- :*()0123456789") for line in plan.splitlines()]
-    return {
-        "seconds": seconds,
-        "exchanges": sum(name.startswith("Exchange") for name in names),
-        "sorts": sum(name.startswith("Sort ") for name in names),
-        **found,
-    }
+        return {"seconds": seconds, **read_event_log(log)}
 
 
 def read_event_log(log: Path) -> dict[str, float]:
-    """Bytes that all tasks wrote to shuffles; slowest task over median of the worst of the stages that take long."""
+    """What the tasks of a log did, and the plan that the last of its queries ended with.
+
+    Out: shuffled_mb, what all tasks wrote to shuffles; skew, slowest task over median of the worst of the
+         stages that take long; exchanges and sorts, of the plan.
+    """
     seconds_of: dict[int, list[float]] = defaultdict(list)
-    shuffled = 0
+    shuffled, nodes = 0, Counter[str]()
     with log.open(encoding="utf-8") as lines:
-        for line in lines:
-            event = json.loads(line)
-            if event["Event"] != "SparkListenerTaskEnd" or "Task Metrics" not in event:
-                continue
-            seconds_of[event["Stage ID"]].append(event["Task Metrics"]["Executor Run Time"] / 1000)
-            shuffled += event["Task Metrics"]["Shuffle Write Metrics"]["Shuffle Bytes Written"]
+        for event in map(json.loads, lines):
+            if event["Event"] == "SparkListenerTaskEnd" and "Task Metrics" in event:
+                seconds_of[event["Stage ID"]].append(event["Task Metrics"]["Executor Run Time"] / 1000)
+                shuffled += event["Task Metrics"]["Shuffle Write Metrics"]["Shuffle Bytes Written"]
+            elif event["Event"].endswith("SparkListenerSQLAdaptiveExecutionUpdate"):
+                nodes = Counter(_nodes_of(event["sparkPlanInfo"]))
     least_s = _LONG_SHARE * sum(map(sum, seconds_of.values()))
     skews = [max(tasks) / max(median(tasks), 1e-3) for tasks in seconds_of.values() if sum(tasks) >= least_s]
-    return {"shuffled_mb": shuffled / 2**20, "skew": max(skews)}
+    found = {"exchanges": float(nodes["Exchange"]), "sorts": float(nodes["Sort"])}
+    return {"shuffled_mb": shuffled / 2**20, "skew": max(skews), **found}
+
+
+def _nodes_of(plan: dict[str, Any]) -> Iterator[str]:
+    yield plan["nodeName"]
+    for child in plan["children"]:
+        yield from _nodes_of(child)
 
 
 DUCKDB = """
