@@ -197,6 +197,8 @@ def test_a_stream_joins_small_files_itself_and_the_day_leaves_its_tables_to_it(
     with open_run(spark, conf, "ingest_events", AS_OF, is_stream=True):
         maintain_lake.run(spark, maintain_lake.Conf(conf.lake, maintenance=conf.maintenance), AS_OF)
     assert lake.version(EVENTS) == version
+    (upkeep,) = lake.read(RUNS).where("job = 'maintain_lake'").collect()
+    assert all(f"{name} is left to the stream" in upkeep["message"] for name in ("bronze.raw_events", "silver.events"))
     monkeypatch.setattr("ulm_spark.pipeline.stream._HOUR_S", 0)
     assert stream_all(spark, conf) == before
     assert len(lake.read(EVENTS).inputFiles()) == 1 < n_files

@@ -177,8 +177,8 @@ class Run:
         self.rows_quarantined += n_rows
 
     def note(self, text: str) -> None:
-        """Says, and records in ops.runs, why the run has less to show than one expects."""
-        self.message = text
+        """Says, and adds to what ops.runs keeps of the run, why it has less to show than one expects."""
+        self.message = "; ".join(filter(None, (self.message, text)))
         report_progress(text)
 
     def progress(self, text: str) -> None:
