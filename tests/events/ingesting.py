@@ -139,3 +139,10 @@ def small_shop(**changes: object) -> SourceAdapter:
 
 
 HEADER = "at,kind,user,sku,price,n,order\n"
+GOOD = "2024-05-01 10:00:00,purchase,u1,p1,2.50,3,o1"
+
+
+def ingest_lines(spark: SparkSession, folder: Path, *lines: str, **changes: object) -> MemoryLedger:
+    """What the job makes of one file with these lines; changes are of small_shop."""
+    (folder / "a.csv").write_text(HEADER + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return ingest(MemoryLedger(spark), folder, small_shop(**changes))

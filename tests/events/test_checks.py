@@ -1,33 +1,23 @@
 """Which rows become events, and which reason the others get."""
 
-import gzip
-import os
 import random
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
-from tests.events.ingesting import HEADER, MemoryLedger, ingest, small_shop
-from ulm_spark.config.errors import ConfigError, SourceError
+from tests.events.ingesting import GOOD, HEADER, MemoryLedger, ingest, ingest_lines, small_shop
 from ulm_spark.contracts.bronze import INGESTED_FILES, QUARANTINE, RAW_EVENTS
 from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.contracts.table import Table
 from ulm_spark.events.adapter import Rule
 
-_GOOD = "2024-05-01 10:00:00,purchase,u1,p1,2.50,3,o1"
-
-
-def ingest_lines(spark: SparkSession, folder: Path, *lines: str, **changes: object) -> MemoryLedger:
-    (folder / "a.csv").write_text(HEADER + "".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return ingest(MemoryLedger(spark), folder, small_shop(**changes))
-
 
 def test_each_broken_rule_gives_its_reason_and_nothing_is_lost(spark: SparkSession, tmp_path: Path) -> None:
     lines = {
-        _GOOD: None,
+        GOOD: None,
         "2024-05-01 10:00:01,search,,,,,": None,
         "2024-05-01 10:00:02,purchase,,p1,0,1,o2": None,  # a guest's free item
         '2024-05-01 10:00:03,view,u1,"a ""quoted"", sku",,,': None,
@@ -61,7 +51,7 @@ def test_each_broken_rule_gives_its_reason_and_nothing_is_lost(spark: SparkSessi
         "2024-05-01 10:00:00,view,u1,p1,1000000000,,": "amount_too_large",
         "2024-05-01 10:00:00,return,u1,p1,1,,o1": "missing_quantity",
         "2024-05-01 10:00:00,return,u1,p1,1,1,": "missing_order",
-        f"{_GOOD} ": "own",
+        f"{GOOD} ": "own",
         "x,wave,,,-1,0,": "bad_event_at",  # the first of several
     }
     own = Rule("own", "`order` = 'o1 '", "An order without a blank")
@@ -167,7 +157,7 @@ def read_plainly(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("plainly")
     lines = {
         "bytes.csv": HEADER.encode() + _NOT_UTF8 + b"\n" + b"2024-05-01 10:00:00,view,u1,p1,,,\n",
-        "columns.csv": f"{HEADER}{_GOOD}\n".encode(),
+        "columns.csv": f"{HEADER}{GOOD}\n".encode(),
         "columns_moved.csv": b"new,order,n,price,sku,user,kind,at\nx,o1,3,2.50,p1,u1,purchase,2024-05-01 10:00:00\n",
         "prices.csv": f"{HEADER}2024-05-01,view,u1,p1,0.12345,,\n2024-05-01,view,u1,p2,,,\n".encode(),
     }
@@ -194,7 +184,7 @@ def test_columns_in_another_order_make_the_same_events(read_plainly: MemoryLedge
 
 
 def test_of_equal_rows_one_is_kept_and_a_file_given_twice_adds_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    ledger = ingest_lines(spark, tmp_path, _GOOD, _GOOD, "2024-05-01,view,u1,p1,,,")
+    ledger = ingest_lines(spark, tmp_path, GOOD, GOOD, "2024-05-01,view,u1,p1,,,")
     assert ledger.reasons() == ["duplicate"]
     first = ledger.column(EVENTS, "event_id")
     (tmp_path / "copy.csv").write_bytes((tmp_path / "a.csv").read_bytes())
@@ -228,127 +218,3 @@ def test_a_mapping_of_columns_needs_no_code(spark: SparkSession, tmp_path: Path)
     assert ledger.reasons() == ["test_order"]
     assert ledger.column(EVENTS, "unit_price") == [Decimal("12.5000")]
     assert ledger.column(EVENTS, "product_id") == ["A-1"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"fields": {"event_at": "nonesuch", "event_type": "kind"}}, r"small_shop\.yaml: fields\.event_at: .*refuses"),
-        ({"fields": {"event_at": "at AT (", "event_type": "kind"}}, r"small_shop\.yaml: fields\.event_at"),
-        ({"rules": (Rule("mine", "price <", ""),)}, r"small_shop\.yaml: rules\.mine\.when"),
-        (
-            {"fields": {"event_at": "at", "event_type": "kind", "attributes": "sku"}},
-            r"fields\.attributes: .*type string",
-        ),
-        (
-            {"fields": {"event_at": "at", "event_type": "kind", "quantity": "CAST(n AS INT)"}},
-            r"fails on a row.*TRY_CAST",
-        ),
-    ],
-)
-def test_a_wrong_expression_is_named_and_leaves_nothing_behind(
-    spark: SparkSession, tmp_path: Path, changes: dict[str, object], message: str
-) -> None:
-    (tmp_path / "a.csv").write_text(HEADER + "2024-05-01,view,u1,p1,,many,\n")
-    ledger = MemoryLedger(spark)
-    with pytest.raises(ConfigError, match=message):
-        ingest(ledger, tmp_path, small_shop(**changes))
-    assert not any(ledger.rows.values())
-
-
-def test_an_empty_folder_names_the_path_and_the_pattern(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=rf"no file in {tmp_path}.*\*\.csv or \*\.csv\.gz"):
-        ingest(MemoryLedger(spark), tmp_path, small_shop())
-    with pytest.raises(SourceError, match="no file in"):
-        ingest(MemoryLedger(spark), tmp_path / "absent", small_shop())
-
-
-def test_a_file_of_another_shape_stops_the_job_or_goes_to_quarantine_whole(spark: SparkSession, tmp_path: Path) -> None:
-    bad = {"names.csv": "at,kind,user,sku,n,order", "separator.csv": HEADER.replace(",", ";").strip()}
-    ledger = MemoryLedger(spark)
-    for name, header in bad.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / name).write_text(f"{header}\n{_GOOD}\n")
-        (folder / "good.csv").write_text(f"{HEADER}{_GOOD}\n")
-        with pytest.raises(SourceError, match=rf"{name}: found columns at"):
-            ingest(ledger, folder, small_shop())
-    assert not any(ledger.rows.values())
-    (tmp_path / "names.csv" / "separator.csv").write_bytes((tmp_path / "separator.csv" / "separator.csv").read_bytes())
-    ingest(ledger, tmp_path / "names.csv", small_shop(), on_bad_file="quarantine")
-    for name in bad:
-        assert ledger.of_file(name, QUARANTINE, "reason") == ["bad_header", "bad_header"]
-    assert ledger.column(EVENTS, "source_file") == ["good.csv"]
-
-
-@pytest.mark.parametrize("n_bytes_cut", [1, 40_000])
-def test_a_truncated_gzip_is_named_and_leaves_nothing_behind(
-    spark: SparkSession, tmp_path: Path, n_bytes_cut: int
-) -> None:
-    noise = random.Random(0)
-    lines = "".join(f"2024-05-01,view,u{noise.random()},p{noise.random()},,,\n" for _ in range(6000))
-    whole = gzip.compress((HEADER + lines).encode())
-    (tmp_path / "a.csv").write_text(f"{HEADER}{_GOOD}\n")
-    (tmp_path / "z.csv.gz").write_bytes(whole[:-n_bytes_cut])
-    ledger = MemoryLedger(spark)
-    with pytest.raises(SourceError, match=r"z\.csv\.gz: found content that can't be read") as raised:
-        ingest(ledger, tmp_path, small_shop())
-    assert "\n" not in str(raised.value)
-    assert not any(ledger.rows.values())
-
-
-def test_a_batch_that_was_left_unfinished_is_begun_again(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(f"{HEADER}{_GOOD}\n{_GOOD}\nbroken\n")
-    whole = ingest(MemoryLedger(spark), tmp_path, small_shop())
-    order = (RAW_EVENTS, QUARANTINE, EVENTS, INGESTED_FILES)
-    for n_written in range(1, len(order)):
-        ledger = MemoryLedger(spark)
-        ledger.rows = {table.name: list(whole.rows[table.name]) for table in order[:n_written]}
-        ledger.batches_begun = whole.batches_begun
-        assert ingest(ledger, tmp_path, small_shop()).snapshot() == whole.snapshot()
-
-
-class _Killed(BaseException):
-    """A process that is gone: nothing is taken back after it."""
-
-
-class _KilledLedger(MemoryLedger):
-    n_writes_left = 0
-
-    def append(self, frame: DataFrame, table: Table) -> int:
-        self._live_or_die()
-        return super().append(frame, table)
-
-    def delete(self, table: Table, condition: str) -> None:
-        self._live_or_die()
-        super().delete(table, condition)
-
-    def _live_or_die(self) -> None:
-        if not self.n_writes_left:
-            raise _Killed
-        self.n_writes_left -= 1
-
-
-def test_a_run_killed_while_it_reads_files_again_is_begun_again(spark: SparkSession, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(f"{HEADER}{_GOOD}\nbroken\n")
-    old, changed = (ingest(MemoryLedger(spark), tmp_path, small_shop(), currency=code) for code in ("EUR", "USD"))
-    for n_writes in (1, 3, 6):  # ops.ingested_files; two of the three tables; raw rows and quarantine anew
-        killed = _KilledLedger(spark)
-        killed.rows = {name: list(rows) for name, rows in old.rows.items()}
-        killed.n_writes_left = n_writes
-        with pytest.raises(_Killed):
-            ingest(killed, tmp_path, small_shop(), currency="USD")
-        ledger = MemoryLedger(spark)
-        ledger.rows, ledger.batches_begun = killed.rows, killed.batches_begun
-        assert ingest(ledger, tmp_path, small_shop(), currency="USD").snapshot() == changed.snapshot()
-
-
-def test_a_second_run_writes_only_what_a_new_file_brings(spark: SparkSession, tmp_path: Path) -> None:
-    ledger = ingest_lines(spark, tmp_path, _GOOD)
-    before = ledger.snapshot()
-    assert ingest(ledger, tmp_path, small_shop()).snapshot() == before
-    (tmp_path / "a.csv").write_text(f"{HEADER}{_GOOD}\n2024-05-02,view,u1,p1,,,\n")
-    os.utime(tmp_path / "a.csv", (1.8e9, 1.8e9))  # the file grew: its old row is known
-    ingest(ledger, tmp_path, small_shop())
-    assert ledger.reasons() == ["duplicate"]
-    assert len(ledger.rows[EVENTS.name]) == 2
