@@ -3,8 +3,9 @@
 Generates events of skewed shoppers over 30 days, at each size once more with a tenth of all events in one
 shopper, and lets every engine turn the same Parquet files into the same sessions, each in a process of its
 own. All must agree to the row. Seconds leave the start of the engine out; memory is of the whole process;
-shuffled bytes, skew (slowest task over median, of the worst stage that takes a tenth of all tasks' time),
-exchanges and sorts are Spark's own account of what ran. --quick takes 1 million events.
+shuffled bytes, skew (slowest task over median, of the worst stage that takes a tenth of all tasks' time), rows
+(the same of the rows that tasks read from exchanges), exchanges and sorts are Spark's own account of what ran.
+--quick takes 1 million events.
 """
 
 import json
@@ -28,6 +29,14 @@ N_REPEATS, N_REPEATS_OF_LARGE = 3, 1
 BEGINS_US = 1_735_689_600_000_000  # 2025-01-01
 N_DAYS = 30
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+# Of Spark's forms: title of the column, name of the figure, digits shown.
+DETAILS = (
+    ("shuffled MB", "shuffled_mb", 0),
+    ("skew", "skew", 2),
+    ("rows", "rows_skew", 2),
+    ("exchanges", "exchanges", 0),
+    ("sorts", "sorts", 0),
+)
 DIGEST = """
 select count(*), sum(n_events), sum(epoch_us(ended_at) - epoch_us(started_at)), sum(n_views), sum(n_carts),
   sum(n_purchases), sum(revenue)::varchar,
@@ -146,16 +155,13 @@ def measure(quick: bool) -> Result:
     if not quick:
         small, large = (figures[f"{n // 1_000_000}M_ours_s"] / n for n in SIZES)
         goals.append(at_most("seconds an event, 100M over 20M", large / small, 1.2))
-    header = ("events", "engine", "s", "ratio", "rows/s/core", "peak GB", "shuffled MB", "skew", "exchanges", "sorts")
+    header = ("events", "engine", "s", "ratio", "rows/s/core", "peak GB", *(title for title, _, _ in DETAILS))
     return Result("sessionize", header, tuple(rows), figures, tuple(goals))
 
 
 def _row(label: str, engine: str, n_events: int, found: dict[str, Found]) -> tuple[str, ...]:
     run = found[engine]
-    details = [
-        f"{run.details[name]:.{digits}f}" if name in run.details else ""
-        for name, digits in (("shuffled_mb", 0), ("skew", 2), ("exchanges", 0), ("sorts", 0))
-    ]
+    details = [f"{run.details[name]:.{digits}f}" if name in run.details else "" for _, name, digits in DETAILS]
     ratio = run.seconds / found["ours"].seconds
     per_core = n_events / run.seconds / N_CORES
     return (label, engine, f"{run.seconds:.1f}", f"{ratio:.2f}", f"{per_core:,.0f}", f"{run.peak_gb:.1f}", *details)

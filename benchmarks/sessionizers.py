@@ -134,21 +134,35 @@ def read_event_log(log: Path) -> dict[str, float]:
     """What the tasks of a log did, and the plan that the last of its queries ended with.
 
     Out: shuffled_mb, what all tasks wrote to shuffles; skew, slowest task over median of the worst of the
-         stages that take long; exchanges and sorts, of the plan.
+         stages that take long; rows_skew, the same of the rows that tasks read from exchanges; exchanges and
+         sorts, of the plan.
+    Edge: the first task on each core waits for the stage's code to be compiled, which skew has in it.
     """
     seconds_of: dict[int, list[float]] = defaultdict(list)
+    rows_of: dict[int, list[float]] = defaultdict(list)
     shuffled, nodes = 0, Counter[str]()
     with log.open(encoding="utf-8") as lines:
         for event in map(json.loads, lines):
             if event["Event"] == "SparkListenerTaskEnd" and "Task Metrics" in event:
-                seconds_of[event["Stage ID"]].append(event["Task Metrics"]["Executor Run Time"] / 1000)
-                shuffled += event["Task Metrics"]["Shuffle Write Metrics"]["Shuffle Bytes Written"]
+                stage, metrics = event["Stage ID"], event["Task Metrics"]
+                seconds_of[stage].append(metrics["Executor Run Time"] / 1000)
+                rows_of[stage].append(metrics["Shuffle Read Metrics"]["Total Records Read"])
+                shuffled += metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"]
             elif event["Event"].endswith("SparkListenerSQLAdaptiveExecutionUpdate"):
                 nodes = Counter(_nodes_of(event["sparkPlanInfo"]))
     least_s = _LONG_SHARE * sum(map(sum, seconds_of.values()))
-    skews = [max(tasks) / max(median(tasks), 1e-3) for tasks in seconds_of.values() if sum(tasks) >= least_s]
-    found = {"exchanges": float(nodes["Exchange"]), "sorts": float(nodes["Sort"])}
-    return {"shuffled_mb": shuffled / 2**20, "skew": max(skews), **found}
+    long = [stage for stage, tasks in seconds_of.items() if sum(tasks) >= least_s]
+    return {
+        "shuffled_mb": shuffled / 2**20,
+        "skew": max(_most_over_median(seconds_of[stage]) for stage in long),
+        "rows_skew": max((_most_over_median(rows_of[stage]) for stage in long if any(rows_of[stage])), default=1.0),
+        "exchanges": float(nodes["Exchange"]),
+        "sorts": float(nodes["Sort"]),
+    }
+
+
+def _most_over_median(tasks: Sequence[float]) -> float:
+    return max(tasks) / max(median(tasks), 1e-3)
 
 
 def _nodes_of(plan: dict[str, Any]) -> Iterator[str]:
