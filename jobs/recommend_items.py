@@ -37,7 +37,9 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         events, zone = attributed_events(ledger, conf.identity), conf.shop.zone
         model = ledger.read(ALS_MODELS).where(f"as_of = DATE'{as_of}'").first()
         lists = ledger.frame_of(ITEM_RECOMMENDATIONS, [])
-        if model is not None:
+        if model is None:
+            ledger.note(f"found no ALS model of {as_of}; expected one. Run train_als for the day, or see what it said.")
+        else:
             folder = ledger.model_dir(model["path"])
             users, factors = (load_frame(spark, folder, name) for name in ("users", "items"))
             popular = rank_popular(events, as_of, zone, conf.als.popularity_days)

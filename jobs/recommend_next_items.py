@@ -35,7 +35,9 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     with open_run(spark, conf, JOB, as_of) as ledger:
         model = ledger.read(SEQUENCE_MODELS).where(f"as_of = DATE'{as_of}'").first()
         lists = ledger.frame_of(NEXT_ITEM_RECOMMENDATIONS, [])
-        if model is not None:
+        if model is None:
+            ledger.note(f"found no sequence model of {as_of}; expected one. Run train_sequence for the day.")
+        else:
             lists = recommend_by(ledger, model["path"], conf.training, conf.shop.zone, conf.identity)
         ledger.replace(lists, NEXT_ITEM_RECOMMENDATIONS)
 

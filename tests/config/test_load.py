@@ -61,6 +61,7 @@ def test_a_file_overrides_what_it_extends_and_set_overrides_both(tmp_path: Path)
         ("alss: {rank: 2}", "alss"),
         ("als: {rank: two}", "rank"),
         ("als: {rank: 2.5}", "rank"),
+        ("als: {rank: true}", "als.rank.*whole number"),
         ("als: [1, 2]", "als"),
         ("shop: {zone: Mars/Olympus}", "shop.zone"),
         ("shop: {currency: euro}", "shop.currency"),

@@ -81,6 +81,8 @@ _REVIEWS = {
     _REVIEW % '"rating":1' + " and more": "unparseable",
     _REVIEW % '"rating":1' + "," + _REVIEW % '"rating":2': "unparseable",
     _REVIEW % '"rating":1' + "],[" + _REVIEW % '"rating":2': "unparseable",
+    _REVIEW % '"rating":1' + ",{}],[{}": "unparseable",
+    _REVIEW % '"rating":1' + ',{"_last":1}] and more': "unparseable",
     "[]": "unparseable",
     "null": "unparseable",
     "{}": "missing_event_at",
@@ -119,7 +121,14 @@ def read_otherwise(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
     """Three files by an adapter that needs a user and reads Latin-1 and London's times, for a shop in New York."""
     folder = tmp_path_factory.mktemp("otherwise")
     users = "2024-05-01 10:00:00,view,,p1,,,\n2024-05-01 10:00:00,listing,,p1,9.99,,\n"
-    times = ("2024-07-01 00:30:00", "2024-07-01T00:30:00.250Z", "2024-07-01 00:30:00 UTC", "2024-07-01 00:30:00+09:00")
+    times = (
+        "2024-07-01 00:30:00",
+        "2024-07-01T00:30:00.250Z",
+        "2024-07-01 00:30:00 UTC",
+        "2024-07-01 00:30:00+09:00",
+        "2024-07-01 00:30:5+09:00",
+        "2024-07-01 00:30:00.+09:00",
+    )
     lines = {
         "encoding": "2024-05-01,view,u1,café,,,\r\n",
         "times": "".join(f"{time},search,u1,,,,\n" for time in times),
@@ -142,10 +151,11 @@ def test_another_encoding_is_read_as_the_adapter_says(read_otherwise: MemoryLedg
 
 
 def test_times_become_utc_and_the_day_is_the_shops(read_otherwise: MemoryLedger) -> None:
-    micros = ["2024-06-30 23:30:00", "2024-07-01 00:30:00.25", "2024-07-01 00:30:00", "2024-06-30 15:30:00"]
+    micros = ["2024-06-30 23:30:00", "2024-07-01 00:30:00.25", "2024-07-01 00:30:00"]
+    micros += ["2024-06-30 15:30:00", "2024-06-30 15:30:05", "2024-06-30 15:30:00"]
     utc = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in micros]
     assert read_otherwise.of_file("times.csv", EVENTS, "event_at") == utc
-    assert read_otherwise.of_file("times.csv", EVENTS, "event_on") == [date(2024, 6, 30)] * 4
+    assert read_otherwise.of_file("times.csv", EVENTS, "event_on") == [date(2024, 6, 30)] * 6
 
 
 _NOT_UTF8 = b"2024-05-01 10:00:00,view,u1,p\xff1,,,"

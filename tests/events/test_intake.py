@@ -49,6 +49,15 @@ def test_an_empty_folder_names_the_path_and_the_pattern(spark: SparkSession, tmp
         ingest(MemoryLedger(spark), tmp_path / "absent", small_shop())
 
 
+def test_a_name_that_java_cannot_write_stops_the_job_rather_than_be_passed_over(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{HEADER}{GOOD}\n")
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text(f"{HEADER}{GOOD}\n")
+    with pytest.raises(SourceError, match=r"found the name 'caf.udce9\.csv' in .*Rename it"):
+        ingest(MemoryLedger(spark), tmp_path, small_shop())
+
+
 def test_a_file_of_another_shape_stops_the_job_or_goes_to_quarantine_whole(spark: SparkSession, tmp_path: Path) -> None:
     bad = {"names.csv": "at,kind,user,sku,n,order", "separator.csv": HEADER.replace(",", ";").strip()}
     ledger = MemoryLedger(spark)

@@ -13,12 +13,13 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from tests.frames import rows_of
-from ulm_spark.config.errors import ContractError, LockedError
+from ulm_spark.config.errors import ContractError, LockedError, RefusedError
 from ulm_spark.contracts.gold import FUNNEL
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.lock import lock_name
+from ulm_spark.lake.run import Run
 from ulm_spark.lake.run_log import done_runs
 from ulm_spark.lake.store import Lake, LakeConf
 
@@ -131,6 +132,19 @@ def test_a_run_is_recorded_with_what_it_read_and_wrote(spark: SparkSession, lake
     assert recorded["inputs"] == {"silver.events": "-1", "files": "abc"}
     assert recorded["outputs"] == {"silver.sessions": "1"}
     assert done_runs(Lake(spark, lake_conf), NEXT) == {}
+
+
+@pytest.mark.parametrize("written", [b'["abc', b'{"a": 1}', b"[1]"])
+def test_a_damaged_note_of_what_was_begun_is_refused_with_words(
+    spark: SparkSession, lake_conf: LakeConf, written: bytes
+) -> None:
+    run = Run(Lake(spark, lake_conf), "ingest_events", DAY, "r1", "")
+    assert run.begun() == []
+    run.begin(["b2", "b1"])
+    assert run.begun() == ["b1", "b2"]
+    run.lake.files.write_bytes("_begun/ingest_events.json", written)
+    with pytest.raises(RefusedError, match=r"_begun/ingest_events\.json: found .* no batches; expected a list"):
+        run.begun()
 
 
 def test_a_failed_run_is_recorded_and_its_error_goes_on(spark: SparkSession, lake_conf: LakeConf) -> None:

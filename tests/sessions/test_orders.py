@@ -32,6 +32,7 @@ def test_an_order_sums_its_purchase_lines_and_what_returns_took_back(spark: Spar
         line("l1", "100", "2024-03-01T10:00:00", 4, "2.5", 3, country="France"),
         line("l0", "100", "2024-03-01T10:01:00", 1, "7", 0, user_id="u", country="Spain"),
         line("l2", "200", "2024-03-02T10:00:00", 2, "1.25", 2),
+        *(line(f"l{n}", "400", "2024-03-02T11:00:00", 2_000_000_000, "0", 0) for n in (4, 5)),
         line("l3", "C300", "2024-03-03T10:00:00", 3, "2.5", 3, line_type="return", amount="-7.5", user_id="u"),
     ]
     orders = [
@@ -59,6 +60,17 @@ def test_an_order_sums_its_purchase_lines_and_what_returns_took_back(spark: Spar
             "net_amount": 0,
             "currency": "GBP",
             "is_cancelled": True,
+        },
+        {
+            "order_id": "400",
+            "ordered_at": utc("2024-03-02T11:00:00"),
+            "ordered_on": date(2024, 3, 2),
+            "n_lines": 2,
+            "n_units": 4_000_000_000,
+            "gross_amount": 0,
+            "netted_amount": 0,
+            "net_amount": 0,
+            "currency": "GBP",
         },
     ]
     assertDataFrameEqual(summarise_orders(rows_of(spark, ORDER_LINES, lines)), rows_of(spark, ORDERS, orders))

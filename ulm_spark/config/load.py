@@ -48,7 +48,7 @@ def load(path: Path | None, conf_type: type[ConfT], overrides: Sequence[str] = (
     """
     sections = read_sections(path, overrides)
     wanted = getattr(conf_type, "__dataclass_fields__", {})
-    where = str(path) if path else "the command line"
+    where = " and ".join([*([str(path)] if path else []), *(f"--set {text}" for text in overrides)]) or "the defaults"
     named: Raw = {name: value for name, value in sections.items() if name in wanted}
     hooks: dict[type[Any], Callable[[Any], Any]] = {float: _as_float, dict[str, str]: _as_texts}
     try:
@@ -81,6 +81,8 @@ def _refuse_misfits(kind: type, fields: Raw, place: str = "") -> None:
             _refuse_misfits(wanted, value, f"{at}.")
         elif get_origin(wanted) is tuple and not isinstance(value, list | tuple):
             raise ConfigError(f"{at}: found {value}; expected a list, such as [a, b]. Correct the value.")
+        elif wanted is int and isinstance(value, bool):
+            raise ConfigError(f"{at}: found {str(value).lower()}; expected a whole number. Correct the value.")
         elif isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{at}: found {value}; expected a finite number. Correct the value.")
 

@@ -61,7 +61,7 @@ USER_FEATURES = Table(
             nullable=True,
             unit="days",
         ),
-        _counted("n_units_90d", "Units of items bought in 90 days", "units"),
+        Column("n_units_90d", "BIGINT", "Units of items bought in 90 days", unit="units"),
         _counted("n_products_90d", "Distinct items bought in 90 days", "products"),
         Column(
             "return_rate",

@@ -246,7 +246,7 @@ ORDERS = Table(
         Column("ordered_at", "TIMESTAMP", "First purchase line", unit="UTC"),
         Column("ordered_on", "DATE", "Local day of ordered_at in the shop's zone"),
         Column("n_lines", "INT", "Purchase lines", unit="lines"),
-        Column("n_units", "INT", "Units bought", unit="units"),
+        Column("n_units", "BIGINT", "Units bought", unit="units"),
         Column("gross_amount", MONEY, "Sum of the purchase lines' amounts", unit="currency"),
         Column(
             "netted_amount",

@@ -6,6 +6,7 @@ so this module lists, peeks and opens, for the ingest job to call, and nothing e
 Everything goes through Hadoop's file systems, so that any path that Spark reads works.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,8 @@ def _found_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> tup
     hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(path_uri(path, "source.path"))
     try:
         file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
+        if file_system.getScheme() == "file":
+            _refuse_names_out_of_sight(spark, _base_of(hadoop_path.toUri().getPath()))
         matches = file_system.globStatus(hadoop_path) or []
         found = [status for match in matches for status in _files_below(file_system, match, patterns)]
         return _base_of(file_system.makeQualified(hadoop_path).toString()), found
@@ -132,6 +135,20 @@ def _found_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> tup
             f"source.path: found that {path} can't be listed ({error.java_exception.getClass().getSimpleName()}); "
             "expected a folder, with no colon in a name. Check the path, its permissions and the names in it."
         ) from error
+
+
+def _refuse_names_out_of_sight(spark: SparkSession, folder: str) -> None:
+    """Stops where Java, which passes over them without a word, can't write the name of a local file or folder."""
+    encoding = _jvm(spark).java.lang.System.getProperty("sun.jnu.encoding")
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            try:
+                name.encode(encoding)
+            except UnicodeEncodeError as error:
+                raise SourceError(
+                    f"source.path: found the name {name!a} in {place!a}, which Java can't write in {encoding}; "
+                    "expected a name that it can. Rename it, or start with LC_ALL=C.UTF-8."
+                ) from error
 
 
 def _files_below(file_system: JavaObject, match: JavaObject, patterns: Sequence[str]) -> list[JavaObject]:

@@ -8,6 +8,7 @@ from ulm_spark.events.adapter import SourceAdapter
 # Put behind a line as one more field. A quote that nobody closed swallows it, and a line with too
 # few or too many fields has it at another place, so its place tells a whole line from a broken one.
 _END = "\u0001"
+_LAST = "_last"
 _MOST_FIELDS = 20_000  # Spark's parser fails the job on a line of more than 20,480
 
 ROW = "_row"
@@ -54,15 +55,17 @@ def _parse_csv(rows: DataFrame, adapter: SourceAdapter, n_columns: int) -> DataF
 
 
 def _parse_json(rows: DataFrame, adapter: SourceAdapter) -> DataFrame:
-    # In an array that an empty record ends, so that text behind the record, be it a second one or a
-    # bracket that closes the array early, is an error and not dropped.
-    columns = ", ".join(f"`{name}`: {sql_type}" for name, sql_type in adapter.all_columns.items())
-    in_brackets = F.concat(F.lit("["), F.col(f"{ROW}.line"), F.lit(",{}]"))
+    # In an array whose last record is a number that no line knows of itself, so that text behind the record, be it
+    # a second one or a bracket that closes the array early, is an error and not dropped.
+    columns = ", ".join(f"`{name}`: {sql_type}" for name, sql_type in (*adapter.all_columns.items(), (_LAST, "BIGINT")))
+    number = F.xxhash64(f"{ROW}.line")
+    in_brackets = F.concat(F.lit("["), F.col(f"{ROW}.line"), F.lit(f',{{"{_LAST}":'), number, F.lit("}]"))
     records = F.from_json(in_brackets, f"ARRAY<STRUCT<{columns}>>")
     parsed = rows.select(ROW, records.alias("_records"))
-    record = F.get("_records", F.lit(0))
-    is_parsed = F.coalesce((F.size("_records") == 2) & record.isNotNull(), F.lit(False))
-    whole = parsed.select(ROW, is_parsed.alias(IS_PARSED), F.when(is_parsed, record).alias("_record"))
+    record, last = F.get("_records", F.lit(0)), F.get("_records", F.lit(1))
+    is_whole = (F.size("_records") == 2) & record.isNotNull() & (last[_LAST] == number)
+    is_parsed = F.coalesce(is_whole, F.lit(False))
+    whole = parsed.select(ROW, is_parsed.alias(IS_PARSED), F.when(is_parsed, record.dropFields(_LAST)).alias("_record"))
     own = (
         F.col("_record").dropFields(*(f"`{name}`" for name in adapter.evolves)) if adapter.evolves else F.col("_record")
     )

@@ -20,7 +20,7 @@ FAILURE_TYPE = "STRUCT<reason: STRING, detail: STRING>"
 # A day and, where there is more, a time behind it: Spark also takes a bare year, and a bare time as today's.
 # Years of more digits are none that a shop has, and Spark's shift between zones fails on the largest of them.
 _IS_DAY = r"^\d{4}-\d{1,2}-\d{1,2}([T ]+\d.*)?$"
-_HAS_ZONE = r"\d:\d{2}(:\d{2}([.]\d+)?)?\s*[A-Za-z+-]"
+_HAS_ZONE = r"\d:\d{1,2}(:\d{1,2}([.]\d*)?)?\s*[A-Za-z+-]"
 _EPOCH = {"epoch_s": ("DECIMAL(18,6)", 1_000_000), "epoch_ms": ("DECIMAL(18,3)", 1_000)}
 _MAP = "MAP<STRING,STRING>"
 _BLANKS = " \t\r\n"

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import cast
@@ -10,7 +11,7 @@ from typing import cast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.config.errors import ContractError
+from ulm_spark.config.errors import ContractError, RefusedError
 from ulm_spark.contracts.ops import EVERY_JOB
 from ulm_spark.contracts.table import Table
 from ulm_spark.contracts.tables import TABLES
@@ -150,7 +151,15 @@ class Run:
 
     def begun(self) -> list[str]:
         """The batches of the job's last begin, whichever run that was."""
-        return [str(batch_id) for batch_id in json.loads(self.lake.files.read_bytes(self._begun_file()) or b"[]")]
+        written = self.lake.files.read_bytes(self._begun_file()) or b"[]"
+        with suppress(ValueError):
+            batch_ids = json.loads(written)
+            if isinstance(batch_ids, list) and all(isinstance(batch_id, str) for batch_id in batch_ids):
+                return batch_ids
+        raise RefusedError(
+            f"{self._begun_file()}: found {len(written)} bytes that name no batches; expected a list of ids. Restore "
+            "the file, or write into it the batch_id of each batch in bronze.raw_events that ops.ingested_files lacks."
+        )
 
     def new_model_dir(self, name: str) -> ModelDir:
         """An empty folder for the model that this run trains."""

@@ -98,11 +98,11 @@ def run(
 def stream(
     config: Config = None,
     until_caught_up: Annotated[
-        bool, typer.Option("--until-caught-up", help="Stop when what the topic has now is in the lake.")
+        bool, typer.Option("--until-caught-up", help="Stop when what there is now is in the lake.")
     ] = False,
     overrides: Overrides = None,
 ) -> None:
-    """Bring a topic's messages into the lake as they come, and their sessions; Ctrl-C stops it cleanly."""
+    """Bring a topic's messages, or files, into the lake as they come, and their sessions; Ctrl-C stops it cleanly."""
     from jobs import stream_events
 
     conf = load(config, stream_events.Conf, overrides or ())
@@ -211,3 +211,7 @@ def main() -> NoReturn:
     """Runs the command line; a known failure is one line on stderr and its exit code."""
     log_to_stderr()
     sys.exit(guarded("ulm", lambda: app(prog_name="ulm")))
+
+
+if __name__ == "__main__":
+    main()

@@ -58,7 +58,7 @@ def render_graph(tables: Sequence[Table] = TABLES) -> str:
     for job in job_names(tables):
         reads = [t.name for t in tables if job in t.readers and t.writer not in (EVERY_JOB, job)]
         writes = [t.name for t in tables if t.writer == job]
-        blocks.append(f"{job}\n  reads   {', '.join(reads) or 'source files'}\n  writes  {', '.join(writes)}")
+        blocks.append(f"{job}\n  reads   {', '.join(reads) or 'no table'}\n  writes  {', '.join(writes)}")
     return "\n".join(blocks)
 
 

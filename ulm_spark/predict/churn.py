@@ -19,7 +19,7 @@ from ulm_spark.predict.churn_quality import measure_holdout
 from ulm_spark.predict.labels import active_buyers
 
 CHURN_FEATURES = tuple(
-    c.name for c in USER_FEATURES.columns if c.type in ("INT", "DOUBLE") or c.type.startswith("DECIMAL")
+    c.name for c in USER_FEATURES.columns if c.type in ("INT", "BIGINT", "DOUBLE") or c.type.startswith("DECIMAL")
 )
 _ROWS_A_PARTITION = 100_000
 

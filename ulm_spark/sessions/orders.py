@@ -23,7 +23,7 @@ def summarise_orders(lines: DataFrame) -> DataFrame:
         F.min("lined_at").alias("ordered_at"),
         F.min("lined_on").alias("ordered_on"),
         F.count("*").cast("int").alias("n_lines"),
-        F.sum("quantity").cast("int").alias("n_units"),
+        F.sum("quantity").alias("n_units"),
         F.sum("amount").cast(MONEY).alias("gross_amount"),
         F.sum(taken_back).cast(MONEY).alias("netted_amount"),
         (F.sum("netted_quantity") == F.sum("quantity")).alias("is_cancelled"),

@@ -99,7 +99,7 @@ def _feature_columns(as_of: date) -> tuple[Column, ...]:
         F.col("latest.currency").alias("currency"),
         F.try_divide(F.col("gross_life").cast("double"), F.col("n_orders_life")).alias("mean_order_value"),
         F.when(n_gaps > 0, F.date_diff(last_on, first_on) / n_gaps).alias("mean_purchase_gap_days"),
-        F.coalesce(F.col("units_90d"), F.lit(0)).cast("int").alias("n_units_90d"),
+        F.coalesce(F.col("units_90d"), F.lit(0)).alias("n_units_90d"),
         F.coalesce(F.col("n_products_90d"), F.lit(0)).cast("int").alias("n_products_90d"),
         F.try_divide(F.coalesce(F.col("returned_life"), F.lit(0)), F.col("units_life")).alias("return_rate"),
         F.try_divide(F.col("n_cheaper"), F.col("n_listed")).alias("discount_share"),

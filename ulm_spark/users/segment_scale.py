@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.gold import USER_FEATURES
 
 NUMERIC_FEATURES = tuple(
-    c.name for c in USER_FEATURES.columns if c.type in ("INT", "DOUBLE") or c.type.startswith("DECIMAL")
+    c.name for c in USER_FEATURES.columns if c.type in ("INT", "BIGINT", "DOUBLE") or c.type.startswith("DECIMAL")
 )
 
 _TAILS = (0.01, 0.99)
