@@ -24,6 +24,7 @@ def _files(folder: Path) -> dict[str, tuple[str, float]]:
     }
 
 
+@pytest.mark.slow
 def test_a_killed_and_repeated_simulation_ends_in_the_same_files_and_tables(
     spark: SparkSession, lake_conf: LakeConf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
