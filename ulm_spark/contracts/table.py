@@ -88,6 +88,11 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @property
+    def numeric_names(self) -> tuple[str, ...]:
+        """Names of the columns that are numbers."""
+        return tuple(c.name for c in self.columns if c.type.split("(")[0] in ("INT", "BIGINT", "DOUBLE", "DECIMAL"))
+
+    @property
     def is_as_of(self) -> bool:
         """True where the table holds one replaceable slice a day of ``as_of``."""
         return "as_of" in self.key

@@ -125,10 +125,8 @@ def _found_files(spark: SparkSession, path: str, patterns: Sequence[str]) -> tup
     hadoop_path = _jvm(spark).org.apache.hadoop.fs.Path(path_uri(path, "source.path"))
     try:
         file_system = hadoop_path.getFileSystem(_hadoop_conf(spark))
-        if file_system.getScheme() == "file":
-            _refuse_names_out_of_sight(spark, _base_of(hadoop_path.toUri().getPath()))
         matches = file_system.globStatus(hadoop_path) or []
-        found = [status for match in matches for status in _files_below(file_system, match, patterns)]
+        found = [status for match in matches for status in _files_below(spark, file_system, match, patterns)]
         return _base_of(file_system.makeQualified(hadoop_path).toString()), found
     except Py4JJavaError as error:
         raise SourceError(
@@ -151,9 +149,13 @@ def _refuse_names_out_of_sight(spark: SparkSession, folder: str) -> None:
                 ) from error
 
 
-def _files_below(file_system: JavaObject, match: JavaObject, patterns: Sequence[str]) -> list[JavaObject]:
+def _files_below(
+    spark: SparkSession, file_system: JavaObject, match: JavaObject, patterns: Sequence[str]
+) -> list[JavaObject]:
     if match.isFile():
         return [] if _is_hidden(match.getPath().getName()) else [match]
+    if file_system.getScheme() == "file":
+        _refuse_names_out_of_sight(spark, match.getPath().toUri().getPath())
     found = []
     start = len(match.getPath().toString())
     entries = file_system.listFiles(match.getPath(), True)

@@ -18,9 +18,7 @@ from ulm_spark.predict.churn_conf import ChurnConf
 from ulm_spark.predict.churn_quality import measure_holdout
 from ulm_spark.predict.labels import active_buyers
 
-CHURN_FEATURES = tuple(
-    c.name for c in USER_FEATURES.columns if c.type in ("INT", "BIGINT", "DOUBLE") or c.type.startswith("DECIMAL")
-)
+CHURN_FEATURES = USER_FEATURES.numeric_names
 _ROWS_A_PARTITION = 100_000
 
 

@@ -9,9 +9,7 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.gold import USER_FEATURES
 
-NUMERIC_FEATURES = tuple(
-    c.name for c in USER_FEATURES.columns if c.type in ("INT", "BIGINT", "DOUBLE") or c.type.startswith("DECIMAL")
-)
+NUMERIC_FEATURES = USER_FEATURES.numeric_names
 
 _TAILS = (0.01, 0.99)
 
