@@ -7,20 +7,20 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from tests.flows.shop import Shop
+from tests.flows.shop import WITHOUT_ROWS, Shop
+from tests.session import compiling
 from ulm_spark.contracts.table import Table
 from ulm_spark.contracts.tables import TABLES
 from ulm_spark.pipeline.graph import job_names
 
 pytestmark = pytest.mark.flow
-# This shop sends no cookies and no devices: it costs the job that resolves them one look.
-WITHOUT_ROWS = {"truth.identities", "silver.identity_links", "silver.identities", "ops.identity_changes"}
 
 
 @pytest.fixture(scope="module")
 def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("shop")
-    return Shop(spark, folder, str(folder))
+    with compiling(spark):
+        return Shop(spark, folder, str(folder))
 
 
 def test_every_job_ran(shop: Shop) -> None:
