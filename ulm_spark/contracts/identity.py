@@ -51,6 +51,7 @@ IDENTITIES = Table(
         "sessionize",
         "build_orders",
         "build_sequences",
+        "build_user_days",
         "build_user_features",
         "train_churn",
         "build_metrics",

@@ -78,6 +78,7 @@ EVENTS = Table(
         "sessionize",
         "build_orders",
         "build_sequences",
+        "build_user_days",
         "build_user_features",
         "train_churn",
         "build_metrics",
@@ -192,7 +193,7 @@ SESSIONS = Table(
     cluster_by=("session_on",),
     properties=RESTATED_IN_PLACE,
     writer="sessionize",
-    readers=("build_user_features", "train_churn", "build_metrics"),
+    readers=("build_user_days", "build_user_features", "train_churn", "build_metrics"),
 )
 
 ORDER_LINES = Table(
@@ -233,7 +234,7 @@ ORDER_LINES = Table(
     cluster_by=("lined_on",),
     properties=RESTATED_IN_PLACE,
     writer="build_orders",
-    readers=("build_user_features", "train_churn", "build_metrics", "evaluate_models"),
+    readers=("build_user_days", "build_user_features", "train_churn", "build_metrics", "evaluate_models"),
 )
 
 ORDERS = Table(

@@ -1,6 +1,6 @@
 """Every table of the lake, in data-flow order: the one list that jobs, docs, tests and the graph read."""
 
-from ulm_spark.contracts import bronze, gold, identity, ops, silver, truth
+from ulm_spark.contracts import bronze, gold, identity, ops, silver, truth, user_days
 from ulm_spark.contracts.table import Table
 
 TABLES: tuple[Table, ...] = (
@@ -20,6 +20,7 @@ TABLES: tuple[Table, ...] = (
     silver.SESSIONS,
     silver.ORDER_LINES,
     silver.ORDERS,
+    *user_days.TABLES,
     silver.ITEM_VOCABULARY,
     silver.CATEGORY_VOCABULARY,
     silver.SEQUENCES,
