@@ -13,7 +13,8 @@ from datetime import date
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.gold import CHURN_SCORES, USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.contracts.gold import CHURN_SCORES
 from ulm_spark.contracts.ops import CHURN_MODELS
 from ulm_spark.lake.artifacts import load_pipeline
 from ulm_spark.lake.job import BaseConf, run_job

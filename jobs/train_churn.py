@@ -1,6 +1,6 @@
 """Learn from the past who stops buying.
 
-Reads silver.events, silver.sessions and silver.order_lines, and describes the users as of past days
+Reads silver.user_days, silver.product_days and silver.order_lines, and describes the users as of past days
 whose outcome is known by as_of. Saves boosted trees, measured on the last of those days, and notes
 them in ops.churn_models. A re-run replaces the note.
 """
@@ -15,7 +15,6 @@ from ulm_spark.config.errors import RefusedError
 from ulm_spark.contracts.ops import CHURN_MODELS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
-from ulm_spark.pipeline.attributed import Attribution
 from ulm_spark.pipeline.train_churn import train_on_past_days
 from ulm_spark.predict.churn_conf import ChurnConf
 
@@ -27,7 +26,6 @@ class Conf(BaseConf):
     """What the job reads from the config file."""
 
     churn: ChurnConf = field(default_factory=ChurnConf)
-    identity: Attribution = field(default_factory=Attribution)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
@@ -35,7 +33,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     with open_run(spark, conf, JOB, as_of) as ledger:
         models = []
         try:
-            models = [train_on_past_days(ledger, conf.churn, conf.shop.zone, conf.identity)]
+            models = [train_on_past_days(ledger, conf.churn, conf.shop.zone)]
         except RefusedError as reason:  # a young shop: all else can run, and this run says why there is no model
             ledger.note(str(reason))
         ledger.replace(ledger.frame_of(CHURN_MODELS, models), CHURN_MODELS)

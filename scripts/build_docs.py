@@ -1,4 +1,5 @@
-"""Writes docs/tables and docs/jobs, one page per table and per job, from the contracts and the jobs' own words.
+"""Writes docs/tables and docs/jobs, one page per table and per job, and docs/features.md, the catalogue of features,
+from the contracts and the jobs' own words.
 
     python scripts/build_docs.py            writes the pages that differ and removes those of what is gone
     python scripts/build_docs.py --check    writes nothing; names stale pages and ends with 1 where there are any
@@ -16,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from ulm_spark.contracts.features import CATALOGUE, Feature  # noqa: E402
 from ulm_spark.contracts.ops import EVERY_JOB  # noqa: E402
 from ulm_spark.contracts.table import LAYERS, Table  # noqa: E402
 from ulm_spark.contracts.tables import TABLES  # noqa: E402
@@ -204,6 +206,28 @@ def job_index(jobs: list[Job]) -> str:
     return "\n".join([GENERATED, "# Jobs", "", words, "", *_grid(("Job", "What it does"), rows), ""])
 
 
+def feature_page(features: Sequence[Feature]) -> str:
+    """The catalogue of features, in the order of their table."""
+    words = (
+        f"{len(features)} features of a user as of a day: the columns of [gold.user_features]"
+        "(tables/gold.user_features.md). A window of n days ends with as_of; life is all that is known."
+    )
+    rows = [
+        (
+            f"`{feature.name}`",
+            "life" if feature.window_days is None else f"{feature.window_days} days",
+            feature.unit,
+            feature.meaning,
+            feature.null_rule or "never null",
+            ", ".join(f"`{source}`" for source in feature.sources),
+            feature.owner,
+        )
+        for feature in features
+    ]
+    heads = ("Feature", "Window", "Unit", "Meaning", "Null", "Made of", "Owner")
+    return "\n".join([GENERATED, "# Features", "", words, "", *_grid(heads, rows), ""])
+
+
 def build_pages(root: Path, tables: tuple[Table, ...]) -> dict[str, str]:
     """Every generated page by its path below docs/."""
     jobs = read_jobs(root)
@@ -213,12 +237,14 @@ def build_pages(root: Path, tables: tuple[Table, ...]) -> dict[str, str]:
         print(f"build_docs: no file jobs/NAME.py yet for {', '.join(unknown)}", file=sys.stderr)
     pages = {f"tables/{table.name}.md": table_page(table, names) for table in tables}
     pages |= {f"jobs/{job.name}.md": job_page(job, tables) for job in jobs}
+    pages["features.md"] = feature_page(CATALOGUE)
     return pages | {"tables/README.md": table_index(tables, names), "jobs/README.md": job_index(jobs)}
 
 
 def stale_pages(docs: Path, pages: dict[str, str]) -> list[str]:
     """Pages that are absent, that differ, or that nothing stands behind any more."""
-    there = {str(path.relative_to(docs)) for folder in ("tables", "jobs") for path in (docs / folder).glob("*.md")}
+    found = [*(docs / "tables").glob("*.md"), *(docs / "jobs").glob("*.md"), *docs.glob("features.md")]
+    there = {str(path.relative_to(docs)) for path in found}
     differ = {name for name, text in pages.items() if name in there and (docs / name).read_text("utf-8") != text}
     return sorted(differ | (set(pages) ^ there))
 

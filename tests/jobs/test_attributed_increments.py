@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from jobs import build_metrics, build_orders, build_sequences, build_user_features, resolve_identities, sessionize
 from tests.jobs.test_increments import Replay, bought
 from tests.sessions.shoppers import at, event
-from ulm_spark.contracts.gold import DAILY_ACTIVITY, USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.contracts.gold import DAILY_ACTIVITY
 from ulm_spark.contracts.identity import IDENTITIES
 from ulm_spark.contracts.silver import ORDER_LINES, ORDERS, SEQUENCES, SESSIONS
 from ulm_spark.events.identity import IdentityRules

@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from tests.frames import rows_of
-from ulm_spark.contracts.gold import FUNNEL, MODEL_QUALITY, USER_FEATURES, USER_SEGMENTS
+from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.contracts.gold import FUNNEL, MODEL_QUALITY, USER_SEGMENTS
 from ulm_spark.contracts.silver import SESSIONS
 from ulm_spark.lake.job import BaseConf
 from ulm_spark.lake.ledger import open_run

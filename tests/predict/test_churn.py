@@ -14,7 +14,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from tests.frames import rows_of
 from ulm_spark.config.errors import RefusedError
-from ulm_spark.contracts.gold import CHURN_SCORES, USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.contracts.gold import CHURN_SCORES
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.predict.churn import ChurnModel, fit_churn, score_churn
 from ulm_spark.predict.churn_conf import ChurnConf

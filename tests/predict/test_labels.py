@@ -8,7 +8,7 @@ from pyspark.testing import assertDataFrameEqual
 
 from tests.frames import rows_of, utc
 from ulm_spark.config.errors import ConfigError, RefusedError
-from ulm_spark.contracts.gold import USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
 from ulm_spark.contracts.silver import ORDER_LINES
 from ulm_spark.predict.churn_conf import ChurnConf
 from ulm_spark.predict.labels import active_buyers, fit_label_days, label_churn, label_days

@@ -12,6 +12,8 @@ from tests.frames import rows_of
 from tests.realdata import data_folder
 from ulm_spark.contracts.silver import EVENTS, MONEY, ORDER_LINES, SESSIONS
 from ulm_spark.users.features import build_features
+from ulm_spark.users.product_days import summarise_product_days
+from ulm_spark.users.user_days import summarise_user_days
 
 AS_OF = date(2011, 6, 30)
 ZONE = "Europe/London"
@@ -81,7 +83,9 @@ def test_features_of_online_retail_equal_those_of_pandas(spark: SparkSession) ->
     files = sorted((data_folder("online_retail") / "by-day").glob("*.csv"))
     # The files after the day are read too: none of their rows may show.
     lines = lines_of(spark, [str(file) for file in files if file.stem < "2011-09"])
-    features = build_features(events_of(lines), rows_of(spark, SESSIONS, []), lines, AS_OF, ZONE)
+    events = events_of(lines)
+    user_days = summarise_user_days(events, rows_of(spark, SESSIONS, []), lines, ZONE)
+    features = build_features(user_days, summarise_product_days(events), AS_OF)
     expected = by_pandas(files)
     found = features.select("user_id", *expected.columns).toPandas().set_index("user_id").astype(float)
     expected["n_products_90d"] = expected["n_products_90d"].fillna(0)

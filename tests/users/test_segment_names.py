@@ -1,6 +1,6 @@
 """Names of segments from their effects."""
 
-from ulm_spark.contracts.gold import USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
 from ulm_spark.users.segment_names import THEMES, WORDS, name_segments
 from ulm_spark.users.segments import SegmentConf
 

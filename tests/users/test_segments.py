@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tests.frames import rows_of
 from ulm_spark.config.errors import ConfigError, RefusedError
-from ulm_spark.contracts.gold import SEGMENT_PROFILES, USER_FEATURES, USER_SEGMENTS
+from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.contracts.gold import SEGMENT_PROFILES, USER_SEGMENTS
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.users.segments import SegmentConf, SegmentModel, assign_segments, fit_segments, profile_segments
 

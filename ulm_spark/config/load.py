@@ -26,6 +26,7 @@ SECTIONS = (
     "maintenance",
     "sessions",
     "sequences",
+    "features",
     "segments",
     "churn",
     "als",

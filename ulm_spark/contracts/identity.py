@@ -52,8 +52,6 @@ IDENTITIES = Table(
         "build_orders",
         "build_sequences",
         "build_user_days",
-        "build_user_features",
-        "train_churn",
         "build_metrics",
         "evaluate_models",
         "train_als",

@@ -79,8 +79,6 @@ EVENTS = Table(
         "build_orders",
         "build_sequences",
         "build_user_days",
-        "build_user_features",
-        "train_churn",
         "build_metrics",
         "evaluate_models",
         "train_als",
@@ -193,7 +191,7 @@ SESSIONS = Table(
     cluster_by=("session_on",),
     properties=RESTATED_IN_PLACE,
     writer="sessionize",
-    readers=("build_user_days", "build_user_features", "train_churn", "build_metrics"),
+    readers=("build_user_days", "build_metrics"),
 )
 
 ORDER_LINES = Table(
@@ -234,7 +232,7 @@ ORDER_LINES = Table(
     cluster_by=("lined_on",),
     properties=RESTATED_IN_PLACE,
     writer="build_orders",
-    readers=("build_user_days", "build_user_features", "train_churn", "build_metrics", "evaluate_models"),
+    readers=("build_user_days", "train_churn", "build_metrics", "evaluate_models"),
 )
 
 ORDERS = Table(

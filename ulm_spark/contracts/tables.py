@@ -1,6 +1,6 @@
 """Every table of the lake, in data-flow order: the one list that jobs, docs, tests and the graph read."""
 
-from ulm_spark.contracts import bronze, gold, identity, ops, silver, truth, user_days
+from ulm_spark.contracts import bronze, features, gold, identity, ops, silver, truth, user_days
 from ulm_spark.contracts.table import Table
 
 TABLES: tuple[Table, ...] = (
@@ -24,7 +24,7 @@ TABLES: tuple[Table, ...] = (
     silver.ITEM_VOCABULARY,
     silver.CATEGORY_VOCABULARY,
     silver.SEQUENCES,
-    gold.USER_FEATURES,
+    features.USER_FEATURES,
     gold.USER_SEGMENTS,
     gold.SEGMENT_PROFILES,
     ops.SEGMENT_MODELS,

@@ -3,22 +3,25 @@
 import json
 from dataclasses import asdict
 
-from ulm_spark.contracts.silver import ORDER_LINES, SESSIONS
+from ulm_spark.contracts.silver import ORDER_LINES
+from ulm_spark.contracts.user_days import PRODUCT_DAYS, USER_DAYS
 from ulm_spark.lake.artifacts import save_pipeline
+from ulm_spark.lake.persisted import persisted
 from ulm_spark.lake.run import Run
-from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.predict.churn import fit_churn
 from ulm_spark.predict.churn_conf import ChurnConf
-from ulm_spark.predict.labels import fit_label_days, label_churn
-from ulm_spark.users.features import build_features
+from ulm_spark.predict.labels import active_buyers, fit_label_days, label_churn
+from ulm_spark.users.features import build_features_on
 
 
-def train_on_past_days(ledger: Run, churn: ChurnConf, zone: str, identity: Attribution) -> tuple[object, ...]:
+def train_on_past_days(ledger: Run, churn: ChurnConf, zone: str) -> tuple[object, ...]:
     """The row of ops.churn_models for the run's day. Errors: RefusedError where history does not suffice."""
-    events, sessions, lines = attributed_events(ledger, identity), ledger.read(SESSIONS), ledger.read(ORDER_LINES)
+    lines = ledger.read(ORDER_LINES)
     days = fit_label_days(lines, churn, ledger.as_of, zone)
-    known = [(day, build_features(events, sessions, lines, day, zone)) for day in days]
-    model = fit_churn([label_churn(features, lines, day, churn, ledger.as_of, zone) for day, features in known], churn)
+    of_days = build_features_on(ledger.read(USER_DAYS), ledger.read(PRODUCT_DAYS), days)
+    with persisted(active_buyers(of_days, churn.active_days)) as known:
+        examples = [label_churn(known, lines, day, churn, ledger.as_of, zone) for day in days]
+        model = fit_churn(examples, churn)
     folder = ledger.new_model_dir("churn")
     save_pipeline(model.pipeline, folder)
     snapshot = json.dumps({"tables": ledger.inputs, "label_days": [str(day) for day in model.label_days]})

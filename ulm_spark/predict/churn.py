@@ -13,7 +13,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import RefusedError
-from ulm_spark.contracts.gold import CHURN_SCORES, USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.contracts.gold import CHURN_SCORES
 from ulm_spark.predict.churn_conf import ChurnConf
 from ulm_spark.predict.churn_quality import measure_holdout
 from ulm_spark.predict.labels import active_buyers

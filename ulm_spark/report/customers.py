@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from ulm_spark.contracts.gold import USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
 from ulm_spark.report import figures, words
 from ulm_spark.report.blocks import Card, Cell, Chart, Grid, Section, text_row
 from ulm_spark.report.records import Record, Records, ReportTables

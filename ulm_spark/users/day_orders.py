@@ -12,8 +12,8 @@ def summarise_day_orders(order_lines: DataFrame) -> DataFrame:
     In:   silver.order_lines, any span that has all purchase lines of the orders in it; its restated columns are
           not read.
     Out:  key (user_id, day_on); the columns of silver.user_days that lines tell, from n_orders to products.
-    Rule: an order counts once for a user, on the day of their first purchase line in it; a document that only returns is
-          no order. Units and products are of items only, not postage or fees; money is of all lines.
+    Rule: an order counts once for a user, on the day of their first purchase line in it; a document that only
+          returns is no order. Units and products are of items only, not postage or fees; money is of all lines.
     Edge: guests' lines are left out.
     """
     lines = order_lines.where(F.col("user_id").isNotNull()).withColumn("day_on", F.col("lined_on"))

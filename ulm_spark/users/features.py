@@ -1,41 +1,156 @@
-"""What is known about each user at the end of a day?"""
+"""What is known about each user at the end of a day, or of each of several days?"""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.gold import USER_FEATURES
-from ulm_spark.users.activity import summarise_activity, summarise_tastes
-from ulm_spark.users.purchases import summarise_purchases
-from ulm_spark.users.visits import summarise_visits
+from ulm_spark.contracts.features import USER_FEATURES, Names
+from ulm_spark.contracts.silver import MONEY
+from ulm_spark.stats.histories import Asked, Histories, Ints
+from ulm_spark.users.feature_rules import COMPUTED, DECIMALS, NAMED, SCALE, TEXTS, Chunk, Evaluation, columns_of, joined
+from ulm_spark.users.market import join_market
+
+_ROWS_A_CHUNK = 200_000
+_EPOCH = date(1970, 1, 1)
 
 
-def build_features(events: DataFrame, sessions: DataFrame, order_lines: DataFrame, as_of: date, zone: str) -> DataFrame:
+def build_features(user_days: DataFrame, product_days: DataFrame, as_of: date) -> DataFrame:
     """One row per user who did anything by the end of as_of; nothing later moves it.
 
-    In:     silver.events, silver.sessions, silver.order_lines, any span.
+    In:     silver.user_days, silver.product_days, any span.
     Out:    gold.user_features of the day as_of.
-    Rule:   windows of n days are local days that end with as_of; counts and money are zero, means
-            and shares null, where there is nothing to count.
-    Edge:   orders and sessions are made of events, so every buyer and visitor has an event.
+    Rule:   as the catalogue says; windows of n days are local days that end with as_of.
     """
-    # Each summary ends in one shuffle by user_id, so the joins below need none.
-    joined = summarise_activity(events, as_of, zone)
-    for summary in (
-        summarise_tastes(events, as_of, zone),
-        summarise_visits(sessions, as_of, zone),
-        summarise_purchases(order_lines, as_of, zone),
-    ):
-        joined = joined.join(summary, "user_id", how="left")
-    return joined.withColumn("as_of", F.lit(as_of)).select(*_contract_columns())
+    return build_features_on(user_days, product_days, [as_of])
 
 
-def _contract_columns() -> tuple[Column, ...]:
-    """The contract's columns and types; what must not be null is zero without a row to count."""
-    return tuple(
-        (F.col(c.name) if c.nullable or c.name in USER_FEATURES.key else F.coalesce(F.col(c.name), F.lit(0)))
-        .cast(c.type)
-        .alias(c.name)
-        for c in USER_FEATURES.columns
+def build_features_on(user_days: DataFrame, product_days: DataFrame, days: Sequence[date]) -> DataFrame:
+    """build_features of several days at once, from one pass over the rows.
+
+    Rule: rows are exchanged by user once and sorted by day; each window is then a difference of running sums, so
+          that a further day costs a lookup and no further pass.
+    Edge: no day gives no row.
+    """
+    last = max(days, default=_EPOCH)
+    known = user_days.where(F.col("day_on") <= F.lit(last))
+    rows = together(known.select(*engine_columns(min(days, default=_EPOCH))))
+    numbers = np.array(sorted({(day - _EPOCH).days for day in days}), dtype=np.int64)
+    found = rows.mapInArrow(lambda batches: _answer(batches, lambda chunk: _of_all(chunk, numbers)), OUTPUT)
+    whole = join_market(found, product_days, sorted(set(days)))
+    return whole.select(*in_contract_types(USER_FEATURES.column_names))
+
+
+def engine_columns(first_as_of: date | None) -> tuple[Column, ...]:
+    """The columns of silver.user_days as the engine takes them; no names older than any window from first_as_of on."""
+    wanted = columns_of()
+    plain = [name for name in wanted if name not in NAMED]
+    return (
+        F.col("user_id"),
+        F.unix_date("day_on").alias("day"),
+        *(_plain(name) for name in plain),
+        *(part for name in wanted if name in NAMED for part in _named(name, first_as_of)),
     )
+
+
+def together(rows: DataFrame) -> DataFrame:
+    """Rows with all of a user's in one partition, in the order of the days, users apart."""
+    # A hash first: numbers are compared long before texts are.
+    return rows.repartition("user_id").sortWithinPartitions(F.xxhash64("user_id"), "user_id", "day")
+
+
+def in_contract_types(names: Sequence[str]) -> tuple[Column, ...]:
+    """The engine's columns, and the market's, as the contract has them."""
+    return tuple(_in_type(c.name, c.type) for c in USER_FEATURES.columns if c.name in names)
+
+
+def _in_type(name: str, dtype: str) -> Column:
+    if dtype == MONEY:
+        return (F.col(name).cast("decimal(22,0)") / F.lit(SCALE)).cast(MONEY).alias(name)
+    return F.col(name).cast(dtype).alias(name)
+
+
+def _plain(name: str) -> Column:
+    if name in TEXTS:
+        return F.col(name)
+    return (F.col(name) * F.lit(SCALE) if name in DECIMALS else F.col(name)).cast("bigint").alias(name)
+
+
+def _named(name: str, first_as_of: date | None) -> tuple[Column, Column]:
+    windows = [f.window_days for f in COMPUTED if isinstance(f.rule, Names) and f.rule.column == name]
+    longest = None if None in windows else max(window or 0 for window in windows)
+    names, counts = F.col(f"{name}.name"), F.col(f"{name}.n")
+    if longest is not None and first_as_of is not None:
+        is_recent = F.date_diff(F.lit(first_as_of), "day_on") < longest
+        names, counts = (F.when(is_recent, part).otherwise(F.array()) for part in (names, counts))
+    return names.alias(f"{name}_names"), counts.alias(f"{name}_counts")
+
+
+OUTPUT = ", ".join(
+    ["as_of DATE", "user_id STRING", *(f"{f.name} {'BIGINT' if f.type == MONEY else f.type}" for f in COMPUTED)]
+)
+
+
+def _answer(
+    batches: Iterable[pa.RecordBatch], answer: Callable[[pa.Table], pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Answers chunk by chunk; a chunk holds all rows of its users."""
+    for chunk in whole_users(batches):
+        answered = answer(chunk)
+        if answered.num_rows:
+            yield answered
+
+
+def whole_users(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches sorted by user as tables of some _ROWS_A_CHUNK rows, no user in two of them."""
+    held: list[pa.RecordBatch] = []
+    n_held = 0
+    for batch in batches:
+        held.append(batch)
+        n_held += batch.num_rows
+        if n_held < _ROWS_A_CHUNK:
+            continue
+        table = pa.Table.from_batches(held).combine_chunks()
+        users = user_numbers(table)
+        n_whole = int(np.searchsorted(users, users[-1], side="left"))
+        if n_whole:
+            yield table.slice(0, n_whole)
+        held = table.slice(n_whole).to_batches()
+        n_held = table.num_rows - n_whole
+    if n_held:
+        yield pa.Table.from_batches(held).combine_chunks()
+
+
+def user_numbers(table: pa.Table) -> Ints:
+    """[n_rows] int64: 0 for the first user's rows, 1 for the second's, ..."""
+    codes = joined(table.column("user_id")).dictionary_encode()
+    return np.asarray(codes.indices.to_numpy(), dtype=np.int64)
+
+
+def _of_all(table: pa.Table, days: Ints) -> pa.RecordBatch:
+    """Every user who is known by them, on each of the days."""
+    user = user_numbers(table)
+    histories = Histories(user, table.column("day").to_numpy().astype(np.int64))
+    n_users = int(user[-1]) + 1
+    asked_user, asked_day = np.repeat(np.arange(n_users), len(days)), np.tile(days, n_users)
+    is_known = Evaluation(Chunk(table, Asked(histories, asked_user, asked_day))).is_known
+    asked = Asked(histories, asked_user[is_known], asked_day[is_known])
+    first_rows = np.searchsorted(user, asked.user)
+    return answers(Chunk(table, asked), table.column("user_id").take(pa.array(first_rows)))
+
+
+def answers(chunk: Chunk, user_id: pa.ChunkedArray) -> pa.RecordBatch:
+    """One row a question: as_of, user_id and all features but the market's; null for a user not known by then."""
+    evaluation = Evaluation(chunk)
+    is_known = evaluation.is_known
+    values = (evaluation.value(feature) for feature in COMPUTED)
+    columns = [
+        pa.array(chunk.asked.day.astype(np.int32)).cast(pa.date32()),
+        joined(user_id),
+        *(value if is_known.all() else pc.if_else(pa.array(is_known), value, None) for value in values),
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=["as_of", "user_id", *(f.name for f in COMPUTED)])

@@ -7,7 +7,7 @@ from pyspark.ml.feature import Imputer, SQLTransformer, StandardScaler, VectorAs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.gold import USER_FEATURES
+from ulm_spark.contracts.features import USER_FEATURES
 
 NUMERIC_FEATURES = USER_FEATURES.numeric_names
 

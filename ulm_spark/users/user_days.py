@@ -47,7 +47,7 @@ def closing_day(zone: str) -> Column:
 
 
 def _contract_columns() -> tuple[Column, ...]:
-    """The contract's columns and types; what must not be null is 0, or without a name, where there is nothing to count."""
+    """The contract's columns and types; what must not be null is 0, or nameless, where there is nothing to count."""
     columns = []
     for column in USER_DAYS.columns:
         value = F.col(column.name)

@@ -1,0 +1,174 @@
+"""What is the value of each feature of the catalogue, for questions about users in a chunk of rows?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ulm_spark.contracts.features import (
+    CATALOGUE,
+    Days,
+    Feature,
+    First,
+    Gap,
+    Latest,
+    Market,
+    Names,
+    Rate,
+    Rule,
+    Share,
+    Since,
+    Sum,
+    Weekend,
+)
+from ulm_spark.contracts.silver import MONEY
+from ulm_spark.contracts.user_days import NAMED_COUNTS, USER_DAYS
+from ulm_spark.stats.gaps import Gaps, summarise_gaps
+from ulm_spark.stats.histories import Asked, Ints, Spans, first_marked, last_marked, ratio, span_sums
+from ulm_spark.stats.shares import Entries, Tally, tally
+
+COMPUTED: tuple[Feature, ...] = tuple(f for f in CATALOGUE if not isinstance(f.rule, Market))
+_TYPES = {column.name: column.type for column in USER_DAYS.columns}
+# Decimals come as whole ten thousandths: their sums are exact.
+SCALE = 10_000
+DECIMALS = tuple(name for name, dtype in _TYPES.items() if dtype == MONEY)
+NAMED = tuple(name for name, dtype in _TYPES.items() if dtype == NAMED_COUNTS)
+TEXTS = ("first_channel", "currency")
+
+
+def columns_of(features: Sequence[Feature] = COMPUTED) -> tuple[str, ...]:
+    """The columns of silver.user_days that features are made of, in the table's order; n_events always."""
+    wanted = {source.rsplit(".", 1)[1] for feature in features for source in feature.sources} | {"n_events"}
+    return tuple(name for name in USER_DAYS.column_names if name in wanted)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """All rows of some users, and what is asked about them.
+
+    rows: the columns of silver.user_days, decimals as whole ten thousandths, and of each column of named counts
+    NAME_names and NAME_counts; asked: n questions on these rows.
+    """
+
+    rows: pa.Table
+    asked: Asked
+
+    def ints(self, name: str) -> Ints:
+        """[n_rows] int64."""
+        return np.asarray(self.rows.column(name).to_numpy(), dtype=np.int64)
+
+    def entries(self, name: str) -> tuple[Entries, pa.Array]:
+        """A column of named counts, and its names in sorted order."""
+        names, counts = (_flat(self.rows.column(f"{name}_{part}")) for part in ("names", "counts"))
+        encoded = names.values.dictionary_encode()
+        order = pc.array_sort_indices(encoded.dictionary)
+        place = np.empty(len(order), dtype=np.int64)
+        place[order.to_numpy()] = np.arange(len(order))
+        codes = place[encoded.indices.to_numpy()] if len(place) else np.zeros(0, dtype=np.int64)
+        offsets = names.offsets.to_numpy().astype(np.int64)
+        count = counts.values.to_numpy().astype(np.int64)
+        return Entries(offsets, codes, count, len(place)), encoded.dictionary.take(pa.array(order))
+
+
+def joined(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
+
+
+def _flat(column: pa.ChunkedArray) -> pa.ListArray:
+    """A column of lists in one piece, without what a slice leaves out."""
+    lists = joined(column)
+    return pa.ListArray.from_arrays(pc.subtract(lists.offsets, lists.offsets[0]), lists.flatten())
+
+
+class Evaluation:
+    """The values of features for the questions of one chunk; what several features need is worked out once."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self._asked = chunk.asked
+        self._span: Callable[[int | None], Spans] = cache(self._asked.span)
+        self._ints: Callable[[str], Ints] = cache(chunk.ints)
+        self._entries: Callable[[str], tuple[Entries, pa.Array]] = cache(chunk.entries)
+        self._gaps: Callable[[str], Gaps] = cache(lambda name: summarise_gaps(self._ints(name) > 0, self._asked))
+        self._sum: Callable[[str, int | None], Ints] = cache(
+            lambda name, window: span_sums(self._ints(name), self._span(window))
+        )
+        self._tally: Callable[[str, int | None], Tally] = cache(
+            lambda name, window: tally(self._entries(name)[0], self._span(window))
+        )
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """[n]: True where the user had an event by the day."""
+        return first_marked(self._ints("n_events") > 0, self._span(None)) >= 0
+
+    def value(self, feature: Feature) -> pa.Array:
+        """[n] of the feature's type, decimals as whole ten thousandths; null as its rule says."""
+        value = self._of(feature.rule, feature.window_days)
+        if isinstance(value, pa.Array):
+            return value
+        dtype = {"INT": pa.int32(), "BIGINT": pa.int64(), MONEY: pa.int64()}.get(feature.type, pa.float64())
+        is_null = np.isnan(value) if value.dtype.kind == "f" else None
+        whole = value if is_null is None or pa.types.is_floating(dtype) else np.where(is_null, 0, value)
+        return pa.array(whole.astype(dtype.to_pandas_dtype()), type=dtype, mask=is_null)
+
+    def _of(self, rule: Rule, window: int | None) -> npt.NDArray[np.float64] | Ints | pa.Array:
+        match rule:
+            case Sum(column):
+                return self._sum(column, window)
+            case Share(column, over):
+                scale = SCALE if column in DECIMALS else 1
+                return ratio(self._sum(column, window), self._sum(over, window) * scale)
+            case Days(column):
+                return span_sums((self._ints(column) > 0).astype(np.int64), self._span(window))
+            case Weekend(column):
+                on_weekends = self._ints(column) * self._asked.histories.is_weekend
+                return ratio(span_sums(on_weekends, self._span(window)), self._sum(column, window))
+            case Since(column, which):
+                return self._days_since(column, which)
+            case Rate(column):
+                return ratio(30 * self._sum(column, window), self._days_since("n_events", "first").astype(np.int64) + 1)
+            case Gap(column, which):
+                return self._gap(column, which)
+            case Names(column, which):
+                return self._named(column, which, window)
+            case First(column):
+                texts = self._texts(column)
+                return _taken(texts, first_marked(texts.is_valid().to_numpy(zero_copy_only=False), self._span(window)))
+            case Latest(column, where):
+                return _taken(self._texts(column), last_marked(self._ints(where) > 0, self._span(window)))
+            case Market():
+                raise ValueError("users/features.py: a rule of the market is none of a user's rows.")
+
+    def _days_since(self, column: str, which: str) -> npt.NDArray[np.float64]:
+        mark = first_marked if which == "first" else last_marked
+        row = mark(self._ints(column) > 0, self._span(None))
+        days = self._asked.day - np.append(self._asked.histories.day, 0)[row]
+        return np.where(row >= 0, days, np.nan)
+
+    def _gap(self, column: str, which: str) -> npt.NDArray[np.float64]:
+        gaps = self._gaps(column)
+        if which == "last":
+            return np.where(gaps.n_gaps > 0, gaps.last, np.nan)
+        return {"mean": gaps.mean, "sd": gaps.deviation, "trend": gaps.trend, "overdue": gaps.overdue}[which]
+
+    def _named(self, column: str, which: str, window: int | None) -> npt.NDArray[np.float64] | Ints | pa.Array:
+        found = self._tally(column, window)
+        if which == "n":
+            return found.n_distinct
+        if which == "top":
+            return _taken(self._entries(column)[1], found.top)
+        return found.entropy if which == "entropy" else ratio(found.top_count, found.total)
+
+    def _texts(self, name: str) -> pa.Array:
+        return joined(self._chunk.rows.column(name))
+
+
+def _taken(values: pa.Array, rows: Ints) -> pa.Array:
+    """The values in these rows; null for row -1."""
+    return values.take(pa.array(rows, mask=rows < 0))
