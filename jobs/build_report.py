@@ -1,11 +1,11 @@
 """Make one offline HTML page from the gold tables and the run ledger.
 
-Reads the slices of as_of: gold.daily_activity, gold.funnel, gold.retention, gold.segment_profiles,
-gold.user_segments, gold.churn_scores, gold.data_quality, the ops.*_models and ops.runs. Of what needs
-an outcome (gold.model_quality, gold.churn_outcomes, gold.recommendation_examples) it shows the latest
-slice not after as_of, and says so. Writes reports/as_of=DAY/index.html below the lake's root and the
-day's row of ops.reports; submitted alone it prints the page's path. A re-run replaces both; equal tables
-give equal bytes.
+Reads the slices of as_of: gold.daily_activity, gold.funnel, gold.retention, what build_shop_metrics writes,
+gold.segment_profiles, gold.user_segments, gold.rfm_grid, gold.user_stages, gold.stage_transitions,
+gold.churn_scores, gold.data_quality, the ops.*_models and ops.runs. Of what needs an outcome (gold.model_quality,
+gold.churn_outcomes, gold.recommendation_examples) it shows the latest slice not after as_of, and says so. Writes
+reports/as_of=DAY/index.html below the lake's root and the day's row of ops.reports; submitted alone it prints the
+page's path. A re-run replaces both; equal tables give equal bytes.
 """
 
 import sys

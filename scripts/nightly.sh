@@ -13,7 +13,7 @@ echo "nightly: slow tests"
 ((status == 0 || status == 5)) || exit "$status"
 for file in benchmarks/*.py; do
   name=$(basename "$file" .py)
-  case $name in __init__ | form | timed | sessionizers) continue ;; esac
+  case $name in __init__ | form | timed | sessionizers | feature_*) continue ;; esac
   echo "nightly: benchmark $name"
   if ! .venv/bin/python -m "benchmarks.$name" | tee ".ulm/nightly/$name.txt"; then
     echo "nightly: benchmark $name failed" >&2

@@ -24,7 +24,16 @@ def written(folder: Path, text: str) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["native_json", "native_csv", "native_parquet", "rees46", "online_retail", "yoochoose", "column_mapping"],
+    [
+        "native_json",
+        "native_csv",
+        "native_parquet",
+        "rees46",
+        "online_retail",
+        "yoochoose",
+        "ta_feng",
+        "column_mapping",
+    ],
 )
 def test_a_built_in_adapter_is_found_by_its_name(name: str) -> None:
     adapter = load_adapter(name)

@@ -31,7 +31,8 @@ def small_shop_config(folder: Path, storage: str) -> Path:
                 "catalogue": {"late_share": 0.5},  # so that some items come after the day that tests run for
             },
             "source": {"path": f"{storage}/landing"},
-            "segments": {"k_min": 2, "k_max": 3},
+            "segments": {"model": "kmeans", "k_min": 2, "k_max": 3, "n_resamples": 1},
+            "personas": {"n_topics": 2, "topic_iterations": 3},
             "churn": {"n_label_days": 2, "max_iter": 3},
             "training": {"dim": 16, "max_epochs": 1, "n_ranks": 2},
         },

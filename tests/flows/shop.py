@@ -17,7 +17,14 @@ from ulm_spark.pipeline.graph import job_names
 from ulm_spark.pipeline.runner import plan, run_jobs
 
 # It sends no cookies and no devices: it costs the job that resolves them one look.
-WITHOUT_ROWS = {"truth.identities", "silver.identity_links", "silver.identities", "ops.identity_changes"}
+WITHOUT_ROWS = {
+    "truth.identities",
+    "silver.identity_links",
+    "silver.identities",
+    "ops.identity_changes",
+    "silver.marketing_spend",
+    "bronze.spend_quarantine",
+}
 
 
 class Shop:

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
-from jobs import build_orders, ingest_events, sessionize
+from jobs import build_orders, build_user_days, ingest_events, sessionize
 from tests.flows.jobs import kill_job_when
 from tests.flows.settings import write_config
 from ulm_spark.config.load import load
@@ -20,6 +20,7 @@ from ulm_spark.contracts.bronze import INGESTED_DAYS, INGESTED_FILES, QUARANTINE
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.contracts.table import Table
+from ulm_spark.contracts.user_days import PRODUCT_DAYS, USER_DAYS
 from ulm_spark.lake.store import Lake
 
 pytestmark = [pytest.mark.flow, pytest.mark.slow]
@@ -122,6 +123,21 @@ def test_build_orders_killed_between_its_two_tables(
     for conf in (path, undisturbed):
         build_orders.run(spark, load(conf, build_orders.Conf), AS_OF)
     for table in (ORDER_LINES, ORDERS):
+        assertDataFrameEqual(read(spark, path, table), read(spark, undisturbed, table))
+        assert read(spark, path, table).count() > 0
+
+
+def test_build_user_days_killed_between_its_two_tables(
+    spark: SparkSession, landing: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    path = first_days(spark, landing, tmp_path)
+    sessionize.run(spark, load(path, sessionize.Conf), AS_OF)
+    for conf in (path, undisturbed):
+        build_orders.run(spark, load(conf, build_orders.Conf), AS_OF)
+    kill_job_when("build_user_days", path, AS_OF.isoformat(), commit(tmp_path, USER_DAYS, 1))
+    for conf in (path, undisturbed):
+        build_user_days.run(spark, load(conf, build_user_days.Conf), AS_OF)
+    for table in (USER_DAYS, PRODUCT_DAYS):
         assertDataFrameEqual(read(spark, path, table), read(spark, undisturbed, table))
         assert read(spark, path, table).count() > 0
 

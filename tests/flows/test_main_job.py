@@ -53,7 +53,7 @@ def counts(shop: Shop) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("table", [t for t in TABLES if t.name != "ops.runs"], ids=lambda table: table.name)
-def test_every_tables_key_is_unique_and_only_tables_of_identities_are_empty(
+def test_every_tables_key_is_unique_and_only_what_the_shop_does_not_tell_is_empty(
     counts: dict[str, tuple[int, int]], table: Table
 ) -> None:
     n_rows, n_keys = counts[table.name]

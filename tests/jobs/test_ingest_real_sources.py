@@ -1,6 +1,7 @@
 """The built-in adapters over real data, against counts that DuckDB makes of the same files."""
 
 import time
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -127,3 +128,28 @@ def test_yoochoose_clicks_are_views_with_their_exact_times(spark: SparkSession, 
     ).first()
     assert found is not None
     assert tuple(found) == (n_distinct, n_sessions, first_ms)
+
+
+def test_ta_feng_is_kept_whole_and_equals_independent_counts(
+    spark: SparkSession, lake_conf: LakeConf, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(data_folder("ta_feng") / "ta_feng.csv.zip") as archive:
+        archive.extractall(tmp_path / "raw")
+    lake = taken_in(spark, lake_conf, "ta_feng", tmp_path / "raw", zone="Asia/Taipei")
+    expected = duckdb.sql(
+        "SELECT count(*), count(DISTINCT (CUSTOMER_ID, TRANSACTION_DT)), count(DISTINCT CUSTOMER_ID), "
+        "count(DISTINCT PRODUCT_ID), "
+        "sum(AMOUNT::INT * round(SALES_PRICE::DECIMAL(18,4) / AMOUNT::INT, 4))::DECIMAL(18,4), "
+        "NULL::DECIMAL(18,4), epoch(min(strptime(TRANSACTION_DT, '%m/%d/%Y')))::BIGINT - 8 * 3600, "
+        "epoch(max(strptime(TRANSACTION_DT, '%m/%d/%Y')))::BIGINT - 8 * 3600, sum(SALES_PRICE::BIGINT)::BIGINT "
+        f"FROM read_csv('{tmp_path}/raw/*.csv', all_varchar = true, header = true)"
+    ).fetchall()[0]
+    events = lake.read(EVENTS)
+    n_kept = events.count()
+    print(f"kept {n_kept}, quarantined {reasons_of(lake)}, counts {counts_of(events)}")
+    assert lake.read(RAW_EVENTS).count() == 817_741 == n_kept + sum(reasons_of(lake).values())
+    assert reasons_of(lake) == {}
+    assert counts_of(events) == expected[:-1]
+    # A unit's price has four decimals, so that the whole is what was paid but for their rounding.
+    assert float(expected[4]) == pytest.approx(expected[-1], abs=1)
+    assert events.select("event_on").distinct().count() == 120

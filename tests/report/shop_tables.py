@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from ulm_spark.contracts import gold, ops
+from tests.report import metric_rows
+from ulm_spark.contracts import gold, metrics, ops, segments
+from ulm_spark.contracts.stages import STAGE_MODELS, STAGE_TRANSITIONS, STAGES
 from ulm_spark.contracts.table import Table
 from ulm_spark.report.records import Record, Records, ReportTables
 
@@ -102,6 +104,25 @@ def _profiles() -> Records:
                 }
             )
     return records(gold.SEGMENT_PROFILES, rows)
+
+
+def _rfm() -> Records:
+    draw = random.Random(13)
+    names = ("hibernating", "about to sleep", "at risk", "loyal", "champions")
+    rows: list[dict[str, object]] = [
+        {
+            "recency_score": recency,
+            "frequency_score": frequency,
+            "monetary_score": frequency,
+            "rfm_segment": names[(recency + frequency) // 2 - 1],
+            "n_users": draw.randrange(20, 400),
+            "revenue": Decimal(draw.randrange(1000, 90_000)),
+        }
+        for recency in range(1, 6)
+        for frequency in range(1, 6)
+        if (recency, frequency) != (5, 1)
+    ]
+    return records(segments.RFM_GRID, rows)
 
 
 def _outcomes() -> Records:
@@ -246,10 +267,38 @@ def full_tables() -> ReportTables:
             ],
         ),
         retention=_retention(),
+        user_retention=records(metrics.USER_RETENTION, metric_rows.retention_rows(AS_OF)),
+        daily_conversion=records(metrics.DAILY_CONVERSION, metric_rows.conversion_rows(AS_OF)),
+        daily_customers=records(metrics.DAILY_CUSTOMERS, metric_rows.customer_rows(AS_OF)),
+        shop_metrics=records(metrics.SHOP_METRICS, metric_rows.figure_rows()),
+        channel_acquisition=records(metrics.CHANNEL_ACQUISITION, metric_rows.channel_rows()),
         segment_profiles=_profiles(),
         segment_risk=tuple(
             Record({"segment": n, "n_scored": size // 3, "mean_p_churn": 0.2 + 0.12 * n})
             for n, size in enumerate(SIZES)
+        ),
+        rfm_grid=_rfm(),
+        stage_counts=tuple(
+            Record({"stage": by_rules, "model_stage": by_model, "n_users": 20 + 150 * (by_rules == by_model)})
+            for by_rules in STAGES
+            for by_model in STAGES
+        ),
+        stage_transitions=records(
+            STAGE_TRANSITIONS,
+            [
+                {
+                    "model": model,
+                    "period_on": AS_OF - timedelta(days=7 * ago),
+                    "from_stage": came,
+                    "to_stage": went,
+                    "n": 900 if i == j else 40 - 5 * ago,
+                }
+                for model in STAGE_MODELS
+                for ago in range(6)
+                for i, came in enumerate(STAGES)
+                for j, went in enumerate(STAGES)
+                if j - i in (0, 1)
+            ],
         ),
         churn_deciles=tuple(Record(row) for row in deciles),
         churn_outcomes=_outcomes(),
@@ -267,6 +316,17 @@ def full_tables() -> ReportTables:
             for model, n_rows, metrics in (
                 ("train_als", 267612, {"rank": 64.0, "ndcg@10_validation": 0.0448}),
                 ("train_churn", 6120, {"auc_validation": 0.801}),
+                (
+                    "segment_users",
+                    4351,
+                    {
+                        "n_segments": 5.0,
+                        "is_chosen_kmeans_k5": 1.0,
+                        "silhouette_kmeans_k5": 0.41,
+                        "stability_kmeans_k5": 0.88,
+                        "silhouette_gaussian_mixture_k4": 0.22,
+                    },
+                ),
                 ("train_sequence", 4210, {"loss": 5.121, "epochs": 12.0, "ranks": 2.0}),
             )
         ),

@@ -89,7 +89,7 @@ def test_the_page_without_rows_is_readable_too(browser: Browser, tmp_path: Path)
     path = tmp_path / "index.html"
     path.write_text(render_report(ReportTables(AS_OF), ReportConf()), encoding="utf-8")
     page, seen = opened(browser, path, 390)
-    assert page.locator(".missing").count() == 10
+    assert page.locator(".missing").count() == 14
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert seen.complaints == []
     page.context.close()

@@ -13,9 +13,15 @@ CHARTS = (
     "chart-funnel",
     "chart-sessions",
     "chart-revenue",
+    "chart-conversion",
+    "chart-user-retention",
+    "chart-user-brackets",
     "chart-retention",
     "chart-segments",
     "chart-segment-features",
+    "chart-rfm",
+    "chart-stages",
+    "chart-stage-flow",
     "chart-churn",
     "chart-quality-churn",
     "chart-quality-items",
@@ -62,7 +68,7 @@ def test_plotly_is_in_the_page_once_and_nothing_is_loaded(page: str) -> None:
 
 def test_a_page_without_any_row_is_made_and_needs_no_charts() -> None:
     page = render_report(ReportTables(AS_OF), ReportConf())
-    assert page.count('class="missing"') == 10
+    assert page.count('class="missing"') == 14
     assert len(page) < 50_000
 
 

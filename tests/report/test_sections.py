@@ -5,7 +5,8 @@ import pytest
 
 from tests.report.shop_tables import AS_OF, full_tables, records
 from ulm_spark.contracts import gold, ops
-from ulm_spark.report import activity, customers, models, operations
+from ulm_spark.contracts.stages import STAGE_TRANSITIONS
+from ulm_spark.report import activity, customers, models, operations, stages
 from ulm_spark.report.blocks import Grid, Section
 from ulm_spark.report.records import Record, ReportTables
 
@@ -24,6 +25,7 @@ def texts(grid: Grid) -> list[tuple[str, ...]]:
         activity.daily(EMPTY, 400),
         customers.retention(EMPTY, 13),
         customers.segments(EMPTY),
+        stages.stages(EMPTY),
         models.churn(EMPTY),
         models.examples(EMPTY, 6, 6),
         models.quality(EMPTY),
@@ -134,3 +136,26 @@ def test_kept_and_quarantined_rows_add_up_to_what_was_received() -> None:
         ("shop", "bad event at", "3", "3.00%"),
         ("shop", "received", "100", ""),
     ]
+
+
+def test_stages_are_counted_both_ways_and_moves_are_shares_of_where_users_came_from() -> None:
+    counts = (("growth", "growth", 6), ("growth", "maturity", 2), ("churned", "churned", 2))
+    counted = tuple(Record({"stage": by_rules, "model_stage": model, "n_users": n}) for by_rules, model, n in counts)
+    moves = (("growth", "growth", 6), ("growth", "churned", 2), ("maturity", "maturity", 2))
+    rows = [
+        {"model": "hidden_markov", "period_on": AS_OF, "from_stage": came, "to_stage": went, "n": n}
+        for came, went, n in moves
+    ]
+    told = replace(EMPTY, stage_counts=counted, stage_transitions=records(STAGE_TRANSITIONS, rows))
+    section = stages.stages(told)
+    sizes, flow = section.charts
+    assert texts(sizes.numbers)[1:3] == [
+        ("growth", "6", "60.0%", "8", "80.0%"),
+        ("maturity", "2", "20.0%", "0", "0.0%"),
+    ]
+    assert "the same of 80.0% of the users" in sizes.how_to_read
+    assert texts(flow.numbers) == [("9 Nov 2011", "growth", "churned", "2")]
+    assert "20.0% of the users changed" in flow.shows
+    assert texts(section.grids[0])[1] == ("growth", "8", "", "75.0%", "", "", "25.0%", "")
+    (only,) = stages.stages(replace(told, stage_transitions=())).missing
+    assert "nobody has moved" in only

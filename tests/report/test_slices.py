@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tests.frames import rows_of
-from ulm_spark.contracts import gold, ops
+from ulm_spark.contracts import gold, ops, stages
 from ulm_spark.contracts.table import Table
 from ulm_spark.report.slices import select_slices
 
@@ -20,6 +20,12 @@ ROWS: dict[str, list[dict[str, object]]] = {
         {"as_of": AS_OF, "user_id": "a", "segment": 0},
         {"as_of": AS_OF, "user_id": "b", "segment": 1},
         {"as_of": AS_OF, "user_id": "c", "segment": 1},
+    ],
+    stages.USER_STAGES.name: [
+        {"as_of": AS_OF, "user_id": "a", "stage": "growth", "model_stage": "growth"},
+        {"as_of": AS_OF, "user_id": "b", "stage": "growth", "model_stage": "growth"},
+        {"as_of": AS_OF, "user_id": "c", "stage": "growth", "model_stage": "decline"},
+        {"as_of": LATER, "user_id": "a", "stage": "churned", "model_stage": "churned"},
     ],
     gold.CHURN_OUTCOMES.name: [
         {"as_of": date(2011, 9, 9), "risk_decile": 1},
@@ -54,6 +60,11 @@ def test_what_needs_an_outcome_gives_the_latest_day_not_after_as_of(slices: dict
 def test_scores_are_summed_up_by_decile_and_by_segment(slices: dict[str, DataFrame]) -> None:
     assert [tuple(row) for row in slices["churn_deciles"].collect()] == [(1, 2, 0.4, 30)]
     assert sorted(tuple(row) for row in slices["segment_risk"].collect()) == [(0, 1, 0.2), (1, 1, 0.6)]
+
+
+def test_users_are_counted_by_both_their_stages(slices: dict[str, DataFrame]) -> None:
+    rows = sorted(tuple(row) for row in slices["stage_counts"].collect())
+    assert rows == [("growth", "decline", 1), ("growth", "growth", 2)]
 
 
 def test_the_reports_own_runs_are_left_out_and_models_name_their_job(slices: dict[str, DataFrame]) -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from ulm_spark.stats.agreement import adjusted_rand_index
+from ulm_spark.stats.agreement import adjusted_rand_index, normalised_mutual_information
 
 
 def index_of(first: np.ndarray, second: np.ndarray) -> float:
@@ -18,6 +18,9 @@ def test_the_index_equals_scikit_learns(seed: int) -> None:
     first = random.integers(0, n_groups, n_things)
     second = np.where(random.random(n_things) < 0.3, random.integers(0, n_groups, n_things), first)
     assert index_of(first, second) == pytest.approx(adjusted_rand_score(first, second), abs=1e-12)
+    pairs, counts = np.unique(np.stack([first, second], axis=1), axis=0, return_counts=True)
+    shared = normalised_mutual_information(pairs[:, 0], pairs[:, 1], counts)
+    assert shared == pytest.approx(normalized_mutual_info_score(first, second), abs=1e-12)
 
 
 def test_the_same_partition_under_other_names_is_one() -> None:
@@ -29,6 +32,12 @@ def test_the_same_partition_under_other_names_is_one() -> None:
 def test_trivial_partitions_agree(labels: list[int]) -> None:
     cells = np.unique(np.array(labels, dtype=np.int64), return_counts=True)
     assert adjusted_rand_index(cells[0], cells[0], cells[1]) == 1.0
+    assert normalised_mutual_information(cells[0], cells[0], cells[1]) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_one_group_tells_nothing_of_several() -> None:
+    first, second = np.array([1, 1, 1]), np.array([1, 2, 3])
+    assert normalised_mutual_information(first, second, np.array([2, 3, 4])) == 0.0
 
 
 def test_counts_beyond_four_billion_pairs_do_not_overflow() -> None:
@@ -39,3 +48,5 @@ def test_counts_beyond_four_billion_pairs_do_not_overflow() -> None:
 def test_vectors_of_unlike_length_are_refused() -> None:
     with pytest.raises(ValueError, match="three vectors of one length"):
         adjusted_rand_index(np.array([1]), np.array([1]), np.array([1, 2]))
+    with pytest.raises(ValueError, match="normalised_mutual_information: found shapes"):
+        normalised_mutual_information(np.array([1]), np.array([1]), np.array([1, 2]))

@@ -118,6 +118,7 @@ def _visits(visits: list[Row]) -> Row:
         "n_abandoned_sessions": sum(bool(row["has_abandoned_cart"]) for row in visits),
         "n_buying_sessions": sum(bool(row["has_purchase"]) for row in visits),
         "session_events": sum(row["n_events"] for row in visits),
+        "session_steps": sum(row["n_events"] - 1 for row in visits),
         "session_s": sum(row["duration_s"] for row in visits),
     }
 

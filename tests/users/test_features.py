@@ -12,7 +12,7 @@ from tests.users.day_rows import AS_OF, Row, features_by_loops, random_product_d
 from ulm_spark.contracts.features import CATALOGUE, USER_FEATURES
 from ulm_spark.contracts.user_days import PRODUCT_DAYS, USER_DAYS
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.users import features
+from ulm_spark.users import chunks
 from ulm_spark.users.features import build_features, build_features_on
 from ulm_spark.users.point_in_time import features_at
 
@@ -64,7 +64,7 @@ def test_a_user_who_only_looked_has_zero_counts_and_null_means(spark: SparkSessi
         feature.name for feature in CATALOGUE if feature.null_rule
     } - {
         "morning_share", "afternoon_share", "evening_share", "night_share", "weekend_share", "search_share",
-        "category_entropy", "top_category", "top_category_share",
+        "category_entropy", "top_category", "top_category_share", "search_share_life", "click_rate", "cart_rate",
     }  # fmt: skip
     zeros = {name for name in not_null if row[name] == 0}
     assert {"n_orders_life", "net_revenue_life", "n_sessions_90d", "n_units_90d", "n_purchase_days"} <= zeros
@@ -103,7 +103,7 @@ def test_a_day_without_an_event_makes_nobody_known(spark: SparkSession) -> None:
 def test_features_equal_those_of_plain_loops(
     spark: SparkSession, seed: int, rows_a_chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "_ROWS_A_CHUNK", rows_a_chunk)
+    monkeypatch.setattr(chunks, "ROWS_A_CHUNK", rows_a_chunk)
     user_days, product_days = random_user_days(seed, 12), random_product_days(seed)
     frames = rows_of(spark, USER_DAYS, user_days), rows_of(spark, PRODUCT_DAYS, product_days)
     days = (AS_OF, day(45), day(400))

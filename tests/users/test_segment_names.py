@@ -1,8 +1,8 @@
 """Names of segments from their effects."""
 
 from ulm_spark.contracts.features import USER_FEATURES
+from ulm_spark.users.segment_conf import HABITS, PURCHASES
 from ulm_spark.users.segment_names import THEMES, WORDS, name_segments
-from ulm_spark.users.segments import SegmentConf
 
 
 def test_the_two_strongest_themes_speak_in_a_fixed_order() -> None:
@@ -37,6 +37,13 @@ def test_equal_names_take_more_words_then_a_number() -> None:
     assert name_segments([strong, strong], [1.0, 1.0]) == ("recent frequent buyers 1", "recent frequent buyers 2")
 
 
+def test_kept_names_stay_and_the_others_keep_clear_of_them() -> None:
+    effects = [{"recency_days": -2.0}, {"recency_days": -1.0, "discount_share": 0.5}, {"recency_days": -0.5}]
+    names = name_segments(effects, [1.0, 1.0, 1.0], ["recent buyers", None, None])
+    assert names == ("recent buyers", "recent bargain-seeking buyers", "recent buyers 1")
+    assert name_segments(effects[:2], [1.0, 1.0], ["old guard", "x"]) == ("old guard", "x")
+
+
 def test_a_segment_without_effects_is_typical_and_a_single_one_is_all() -> None:
     assert name_segments([{"recency_days": 0.1}, {"recency_days": 1.0}], [1.0, 1.0])[0] == "typical buyers"
     assert name_segments([{"recency_days": 0.0}], [0.0]) == ("all users",)
@@ -45,4 +52,4 @@ def test_a_segment_without_effects_is_typical_and_a_single_one_is_all() -> None:
 def test_every_word_has_a_theme_and_every_default_feature_a_word() -> None:
     assert {word.theme for word in WORDS.values()} <= set(THEMES)
     assert set(WORDS) <= set(USER_FEATURES.column_names)
-    assert set(SegmentConf().features) <= set(WORDS)
+    assert {*HABITS, *PURCHASES} <= set(WORDS)

@@ -72,10 +72,10 @@ def test_a_visit_counts_on_the_day_by_whose_end_it_is_closed(spark: SparkSession
     first, second = days(spark, [], sessions)
     names = (
         "n_sessions", "n_bounces", "n_cart_sessions", "n_abandoned_sessions", "n_buying_sessions", "session_events",
-        "session_s",
+        "session_steps", "session_s",
     )  # fmt: skip
-    assert (first["day_on"], [first[name] for name in names]) == (AS_OF, [2, 1, 1, 1, 0, 4, 60])
-    assert (second["day_on"], [second[name] for name in names]) == (AS_OF + timedelta(days=1), [1, 0, 1, 0, 1, 2, 7])
+    assert (first["day_on"], [first[name] for name in names]) == (AS_OF, [2, 1, 1, 1, 0, 4, 2, 60])
+    assert (second["day_on"], [second[name] for name in names]) == (AS_OF + timedelta(days=1), [1, 0, 1, 0, 1, 2, 1, 7])
     assert (first["n_events"], first["hours"], first["products"], first["net_amount"]) == (0, [], [], Decimal(0))
 
 

@@ -238,6 +238,8 @@ _PURCHASES = (
 _VISITS = (
     _share("mean_session_events", "session_events", "n_sessions", "Mean events a closed session", 90, _NO_SESSION, "events"),
     _share("mean_session_s", "session_s", "n_sessions", "Mean length of a closed session", 90, _NO_SESSION, "s"),
+    _share("mean_session_events_life", "session_events", "n_sessions", "Mean events a closed session", None, _NO_SESSION, "events"),
+    _share("mean_dwell_s", "session_s", "session_steps", "Mean time from event to event in closed sessions", None, "without two events in one", "s"),
     _share("bounce_rate", "n_bounces", "n_sessions", "Closed sessions of a single event over all closed", 90, _NO_SESSION),
     _share("cart_abandon_rate", "n_abandoned_sessions", "n_cart_sessions", "Closed sessions with an abandoned cart over those with a cart", 90, "without one with a cart"),
     _share("cart_abandon_rate_life", "n_abandoned_sessions", "n_cart_sessions", "Closed sessions with an abandoned cart over those with a cart", None, "without one with a cart"),
@@ -254,6 +256,9 @@ _HABITS = (
     Feature("top_hour", "STRING", "Local hour with most events, 00 to 23, 90 days, ties the earlier", Names("hours", "top"), 90, "", _NO_EVENT),
     Feature("hour_entropy", "DOUBLE", "Shannon entropy of the local hours of the events, 90 days", Names("hours", "entropy"), 90, "nats", _NO_EVENT),
     _share("search_share", "n_searches", "n_events", "Share of the events that are searches", 90, _NO_EVENT),
+    _share("search_share_life", "n_searches", "n_events", "Share of the events that are searches", None, "without an event"),
+    _share("click_rate", "n_clicks", "n_views", "Clicks a view", None, "without a view"),
+    _share("cart_rate", "n_carts", "n_views", "Cart events a view", None, "without a view"),
     _share("filter_share", "n_filtered_searches", "n_searches", "Share of the searches that have a filter", 90, "without a search in it"),
 )  # fmt: skip
 

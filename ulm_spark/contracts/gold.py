@@ -14,8 +14,14 @@ USER_SEGMENTS = Table(
     columns=(
         AS_OF,
         USER,
-        Column("segment", "INT", "Segment, 0 the largest by users, ties by the model's own order"),
-        Column("label", "STRING", "Name made of the segment's core features"),
+        Column(
+            "segment",
+            "INT",
+            "Segment; one that the last earlier day had keeps its number, others are numbered by their users, the largest first",
+        ),
+        Column(
+            "label", "STRING", "Name made of the segment's core features when it was first found, or changed by half"
+        ),
         Column("distance", "DOUBLE", "Euclidean distance to the segment's centre in scaled features"),
     ),
     partition_by=("as_of",),

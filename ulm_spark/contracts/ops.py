@@ -99,8 +99,10 @@ def _model_table(
     )
 
 
-SEGMENT_MODELS = _model_table(
-    "segment", "the k-means pipeline that made the segments", "segment_users", ("build_report",)
+SEGMENT_MODELS = _model_table("segment", "the pipeline that made the segments", "segment_users", ("build_report",))
+PERSONA_MODELS = _model_table("persona", "the encoding of personas, on days that fitted one", "describe_users", ())
+STAGE_MODELS = _model_table(
+    "stage", "the hidden Markov model that tells stages of life", "stage_users", ("build_report",)
 )
 CHURN_MODELS = _model_table(
     "churn",

@@ -79,13 +79,16 @@ EVENTS = Table(
         "build_orders",
         "build_sequences",
         "build_user_days",
+        "describe_users",
         "build_metrics",
+        "build_shop_metrics",
         "evaluate_models",
         "train_als",
         "recommend_items",
         "recommend_next_items",
         "flag_anomalies",
         "check_quality",
+        "link_users",
     ),
 )
 
@@ -191,7 +194,7 @@ SESSIONS = Table(
     cluster_by=("session_on",),
     properties=RESTATED_IN_PLACE,
     writer="sessionize",
-    readers=("build_user_days", "build_metrics"),
+    readers=("build_user_days", "build_metrics", "build_shop_metrics"),
 )
 
 ORDER_LINES = Table(
@@ -232,7 +235,7 @@ ORDER_LINES = Table(
     cluster_by=("lined_on",),
     properties=RESTATED_IN_PLACE,
     writer="build_orders",
-    readers=("build_user_days", "train_churn", "build_metrics", "evaluate_models"),
+    readers=("build_user_days", "train_churn", "build_metrics", "evaluate_models", "build_shop_metrics", "link_users"),
 )
 
 ORDERS = Table(
@@ -261,7 +264,7 @@ ORDERS = Table(
     cluster_by=("ordered_on",),
     properties=RESTATED_IN_PLACE,
     writer="build_orders",
-    readers=("build_metrics",),
+    readers=("build_metrics", "build_shop_metrics"),
 )
 
 VOCABULARY_VERSION = Column(

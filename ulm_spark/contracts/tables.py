@@ -1,6 +1,22 @@
 """Every table of the lake, in data-flow order: the one list that jobs, docs, tests and the graph read."""
 
-from ulm_spark.contracts import bronze, features, gold, identity, ops, silver, truth, user_days
+from ulm_spark.contracts import (
+    bronze,
+    features,
+    gold,
+    identity,
+    marketing,
+    metrics,
+    ops,
+    personas,
+    relations,
+    segments,
+    silver,
+    stages,
+    truth,
+    user_days,
+    value,
+)
 from ulm_spark.contracts.table import Table
 
 TABLES: tuple[Table, ...] = (
@@ -9,6 +25,7 @@ TABLES: tuple[Table, ...] = (
     bronze.QUARANTINE,
     bronze.INGESTED_FILES,
     bronze.INGESTED_DAYS,
+    *marketing.TABLES,
     silver.EVENTS,
     silver.EVENT_ANOMALIES,
     ops.JUDGED_DAYS,
@@ -27,7 +44,17 @@ TABLES: tuple[Table, ...] = (
     features.USER_FEATURES,
     gold.USER_SEGMENTS,
     gold.SEGMENT_PROFILES,
+    segments.USER_RFM,
+    segments.RFM_GRID,
     ops.SEGMENT_MODELS,
+    relations.USER_LINKS,
+    relations.USER_COMMUNITIES,
+    personas.USER_PERSONAS,
+    personas.PERSONA_TOPICS,
+    ops.PERSONA_MODELS,
+    *stages.TABLES,
+    ops.STAGE_MODELS,
+    *value.TABLES,
     ops.CHURN_MODELS,
     gold.CHURN_SCORES,
     ops.ALS_MODELS,
@@ -41,6 +68,7 @@ TABLES: tuple[Table, ...] = (
     gold.FUNNEL,
     gold.RETENTION,
     gold.DATA_QUALITY,
+    *metrics.TABLES,
     ops.REPORTS,
     ops.MAINTENANCE,
     ops.RUNS,

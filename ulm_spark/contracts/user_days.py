@@ -60,6 +60,7 @@ USER_DAYS = Table(
         _counted("n_abandoned_sessions", "Those with has_abandoned_cart", "sessions"),
         _counted("n_buying_sessions", "Those with has_purchase", "sessions"),
         Column("session_events", "BIGINT", "Sum of their n_events", unit="events"),
+        Column("session_steps", "BIGINT", "Sum of their n_events less 1: the steps from event to event", unit="steps"),
         Column("session_s", "BIGINT", "Sum of their duration_s", unit="s"),
         _counted("n_orders", "Orders whose first purchase line lies on this day", "orders"),
         _counted("n_lines", "Purchase lines", "lines"),

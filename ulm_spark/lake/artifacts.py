@@ -1,4 +1,4 @@
-"""What Spark leaves in a model's folder, and finds there again: pipelines of Spark ML, and frames of factors."""
+"""What is left in a model's folder, and found there again: pipelines of Spark ML, frames of factors, and texts."""
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
@@ -24,3 +24,8 @@ def save_frame(frame: DataFrame, folder: ModelDir, name: str) -> None:
 def load_frame(spark: SparkSession, folder: ModelDir, name: str) -> DataFrame:
     """The part of that name."""
     return spark.read.parquet(f"{folder.uri}/{name}")
+
+
+def save_text(text: str, folder: ModelDir, name: str) -> None:
+    """Saves a text, such as JSON, as one file of the model; publish brings it to the lake."""
+    (folder.local / name).write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ from ulm_spark.contracts.features import USER_FEATURES
 from ulm_spark.report import figures, words
 from ulm_spark.report.blocks import Card, Cell, Chart, Grid, Section, text_row
 from ulm_spark.report.records import Record, Records, ReportTables
+from ulm_spark.report.segment_grids import model_grids, rfm_charts
 
 N_CORE_FEATURES = 5
 UNITS = {column.name: column.unit for column in USER_FEATURES.columns}
@@ -181,7 +182,7 @@ def _by_segment(rows: Records) -> dict[int, list[Record]]:
 
 def segments(tables: ReportTables) -> Section:
     """Every segment with the features that make it, and its forecast churn."""
-    intro = "Users alike in what they did, found by k-means; numbered from the largest."
+    intro = "Users alike in what they did. A segment keeps its number from day to day; new ones follow by size."
     found = _by_segment(tables.segment_profiles)
     if not found:
         return Section("segments", "Segments", intro, ("No segments were made for this day.",))
@@ -190,5 +191,5 @@ def segments(tables: ReportTables) -> Section:
     money = "/".join(sorted({row.text("currency") for row in tables.daily_activity} - {""})) or "currency"
     names = {segment: rows[0].text("label") for segment, rows in found.items()}
     cards = tuple(_segment_card(rows, n_all, risk.get(segment), money) for segment, rows in found.items())
-    charts = (_size_chart(found, names, n_all), _feature_chart(found, names))
-    return Section("segments", "Segments", intro, charts=charts, cards=cards)
+    charts = (_size_chart(found, names, n_all), _feature_chart(found, names), *rfm_charts(tables.rfm_grid, money))
+    return Section("segments", "Segments", intro, charts=charts, cards=cards, grids=model_grids(tables))

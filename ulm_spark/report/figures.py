@@ -1,6 +1,6 @@
 """How do the charts look? The few forms that the page uses, drawn with Plotly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import plotly.graph_objects as go
@@ -13,6 +13,7 @@ RULE = "rgba(128,128,128,0.22)"
 # Both ends are readable on paper and on a dark screen; the middle is the absence of a difference.
 DIVERGING = [[0.0, "#b5651d"], [0.5, "#eceae4"], [1.0, "#1f6f78"]]
 SEQUENTIAL = [[0.0, "#eef4f2"], [0.5, "#a3cfcb"], [1.0, "#1f7078"]]
+STAGE_COLOURS = ("#5b8fb9", "#4fa3a0", "#2a8085", "#c98a2c", "#8c9299", "#8e6bad")
 ROW_PX = 30
 
 
@@ -88,6 +89,31 @@ def days_line(days: Sequence[date], values: Sequence[float], means: Sequence[flo
     figure.update_yaxes(rangemode="tozero", nticks=6, tickformat="~s")
     figure.update_traces(hovertemplate="%{x|%-d %b %Y}: %{y:,.5~g}<extra>%{fullData.name}</extra>")
     return finish(figure, 290, "", y_title)
+
+
+def _share_lines(x: Sequence[object], shares: Mapping[str, Sequence[float | None]], mode: str) -> go.Figure:
+    figure = go.Figure()
+    for (name, values), colour in zip(shares.items(), (TEAL, OCHRE, GREY), strict=False):
+        line = {"color": colour, "width": 2.2}
+        figure.add_scatter(x=list(x), y=list(values), name=name, mode=mode, line=line, marker={"size": 7})
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(rangemode="tozero", tickformat=".0%", nticks=6)
+    return figure
+
+
+def share_curves(days: Sequence[int], shares: Mapping[str, Sequence[float | None]], x_title: str) -> str:
+    """One line of points for each of up to three series of shares, by days since something."""
+    figure = _share_lines(days, shares, "lines+markers")
+    figure.update_traces(hovertemplate="Day %{x}: %{y:.1%}<extra>%{fullData.name}</extra>")
+    return finish(figure, 300, x_title)
+
+
+def day_shares(days: Sequence[date], shares: Mapping[str, Sequence[float | None]]) -> str:
+    """One line for each of up to three series of shares, by calendar day."""
+    figure = _share_lines([day.isoformat() for day in days], shares, "lines")
+    figure.update_xaxes(type="date")
+    figure.update_traces(hovertemplate="%{x|%-d %b %Y}: %{y:.1%}<extra>%{fullData.name}</extra>")
+    return finish(figure, 300)
 
 
 def heat(
@@ -192,3 +218,44 @@ def points_and_baseline(
     figure.update_yaxes(type="category", range=[len(names) - 0.4, -0.6])
     figure.update_traces(hovertemplate="%{y}: %{x:.4f}<extra>%{fullData.name}</extra>")
     return finish(figure, bar_height(len(names)) + 40)
+
+
+def flow(steps: Sequence[str], names: Sequence[str], moved: Sequence[Sequence[Sequence[float]]]) -> str:
+    """Who went from where to where, step by step: a column of the names for each of the steps, from left to right.
+
+    In: moved [steps - 1][names from][names to], how many went.
+    """
+    n = len(names)
+    places = [(step, k) for step in range(len(steps)) for k in range(n)]
+    links = [
+        (step * n + i, (step + 1) * n + j, count)
+        for step, matrix in enumerate(moved)
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if count > 0
+    ]
+    drawn = sorted({end for link in links for end in link[:2]})
+    place_of = {node: place for place, node in enumerate(drawn)}
+    colours = [STAGE_COLOURS[places[node][1] % len(STAGE_COLOURS)] for node in drawn]
+    trace = go.Sankey(
+        arrangement="snap",
+        node={
+            "label": [names[places[node][1]] if places[node][0] in (0, len(steps) - 1) else "" for node in drawn],
+            "customdata": [f"{names[places[node][1]]}, {steps[places[node][0]]}" for node in drawn],
+            "color": colours,
+            "x": [min(max(places[node][0] / (len(steps) - 1), 0.001), 0.999) for node in drawn],
+            "y": [min(max((places[node][1] + 0.5) / n, 0.001), 0.999) for node in drawn],
+            "pad": 14,
+            "thickness": 14,
+            "line": {"width": 0},
+            "hovertemplate": "%{customdata}: %{value:,.0f}<extra></extra>",
+        },
+        link={
+            "source": [place_of[source] for source, _, _ in links],
+            "target": [place_of[target] for _, target, _ in links],
+            "value": [count for _, _, count in links],
+            "color": RULE,
+            "hovertemplate": "%{source.customdata} to %{target.customdata}: %{value:,.0f}<extra></extra>",
+        },
+    )
+    return finish(go.Figure(trace), 380)

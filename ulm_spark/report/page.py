@@ -8,7 +8,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ulm_spark.config.require import require
-from ulm_spark.report import activity, customers, models, operations, words
+from ulm_spark.report import activity, customers, models, operations, shop_metrics, stages, words
 from ulm_spark.report.records import ReportTables
 
 
@@ -47,8 +47,12 @@ def render_report(tables: ReportTables, conf: ReportConf) -> str:
         activity.headline(tables),
         activity.funnel(tables),
         activity.daily(tables, conf.daily_days),
+        shop_metrics.conversion(tables, conf.daily_days),
+        shop_metrics.shop_figures(tables),
+        shop_metrics.user_retention(tables),
         customers.retention(tables, conf.cohorts),
         customers.segments(tables),
+        stages.stages(tables),
         models.churn(tables),
         models.examples(tables, conf.example_users, conf.example_items),
         models.quality(tables),

@@ -82,7 +82,8 @@ class ReportTables:
     Rows are those of the slice of as_of, with these exceptions. model_quality, churn_outcomes and
     recommendation_examples hold the latest slice not after as_of. churn_deciles is gold.churn_scores
     by risk_decile (n_users, mean_p_churn, horizon_days); segment_risk joins it to gold.user_segments
-    by segment (n_scored, mean_p_churn). models are the ops.*_models, with the job that trained each.
+    by segment (n_scored, mean_p_churn). stage_counts is gold.user_stages by stage and model_stage
+    (n_users). models are the ops.*_models, with the job that trained each.
     The order of rows does not matter: whoever shows them sorts them.
     """
 
@@ -90,8 +91,16 @@ class ReportTables:
     daily_activity: Records = ()
     funnel: Records = ()
     retention: Records = ()
+    user_retention: Records = ()
+    daily_conversion: Records = ()
+    daily_customers: Records = ()
+    shop_metrics: Records = ()
+    channel_acquisition: Records = ()
     segment_profiles: Records = ()
     segment_risk: Records = ()
+    rfm_grid: Records = ()
+    stage_counts: Records = ()
+    stage_transitions: Records = ()
     churn_deciles: Records = ()
     churn_outcomes: Records = ()
     recommendation_examples: Records = ()

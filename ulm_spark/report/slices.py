@@ -6,16 +6,25 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts import gold, ops
+from ulm_spark.contracts import gold, metrics, ops, segments, stages
 from ulm_spark.contracts.table import Table
 
 Read = Callable[[Table], DataFrame]
 
 OWN_JOB = "build_report"
-OF_THE_DAY = (gold.DAILY_ACTIVITY, gold.FUNNEL, gold.RETENTION, gold.SEGMENT_PROFILES, gold.DATA_QUALITY)
+OF_THE_DAY = (
+    gold.DAILY_ACTIVITY,
+    gold.FUNNEL,
+    gold.RETENTION,
+    gold.SEGMENT_PROFILES,
+    segments.RFM_GRID,
+    stages.STAGE_TRANSITIONS,
+    gold.DATA_QUALITY,
+    *metrics.TABLES,
+)
 # What needs an outcome: a day's own slice is empty until the outcome is in the lake.
 LATEST = (gold.CHURN_OUTCOMES, gold.RECOMMENDATION_EXAMPLES, gold.MODEL_QUALITY)
-MODELS = (ops.SEGMENT_MODELS, ops.CHURN_MODELS, ops.ALS_MODELS, ops.SEQUENCE_MODELS)
+MODELS = (ops.SEGMENT_MODELS, ops.STAGE_MODELS, ops.CHURN_MODELS, ops.ALS_MODELS, ops.SEQUENCE_MODELS)
 
 
 def select_slices(read: Read, as_of: date) -> dict[str, DataFrame]:
@@ -33,6 +42,8 @@ def select_slices(read: Read, as_of: date) -> dict[str, DataFrame]:
     scores = _of_day(read, gold.CHURN_SCORES, as_of)
     slices["churn_deciles"] = _deciles(scores)
     slices["segment_risk"] = _risk(_of_day(read, gold.USER_SEGMENTS, as_of), scores)
+    counted = _of_day(read, stages.USER_STAGES, as_of).groupBy("stage", "model_stage")
+    slices["stage_counts"] = counted.agg(F.count("*").alias("n_users"))
     return slices
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ulm_spark.stats.histories import Asked, Floats, Ints, Mask, marked_within, ratio
+from ulm_spark.stats.histories import Asked, Floats, Ints, Mask, between, marked_within, ratio, running_sums
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,12 @@ def summarise_gaps(is_marked: Mask, asked: Asked) -> Gaps:
     has_one = places.end > places.first
     last = np.where(has_one, places.end - 1, 0)
 
-    def over(values: Ints) -> Ints:
-        running = np.concatenate(([0], np.cumsum(values)))
-        sums: Ints = running[places.end] - running[places.first]
-        return sums
-
     last_day = np.append(days, 0)[np.where(has_one, last, -1)]
     return Gaps(
         n_gaps=np.where(has_one, places.end - places.first - 1, 0),
-        total=over(gaps),
-        squares=over(gaps**2),
-        weighted=over(gaps * order),
+        total=between(running_sums(gaps), places),
+        squares=between(running_sums(gaps**2), places),
+        weighted=between(running_sums(gaps * order), places),
         last=np.where(has_one, np.append(gaps, 0)[last], 0),
         since=np.where(has_one, asked.day - last_day, 0),
     )

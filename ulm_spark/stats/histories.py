@@ -69,11 +69,17 @@ class Asked:
         return Spans(first, self.histories.rows_until(self.user, self.day))
 
 
-def span_sums(values: Ints, spans: Spans) -> Ints:
-    """[n] int64: the sum of values [n_rows] over each span; exact, as differences of running sums."""
-    running = np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
-    sums: Ints = running[spans.end] - running[spans.first]
+def running_sums(values: Ints | Mask) -> Ints:
+    """[n_rows + 1] int64: at row r the sum of the values before it."""
+    sums = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=sums[1:])
     return sums
+
+
+def between(sums: Ints, spans: Spans) -> Ints:
+    """[n] int64: what was summed up over each span; exact, as differences of running_sums."""
+    differences: Ints = sums[spans.end] - sums[spans.first]
+    return differences
 
 
 def ratio(numerator: Ints, denominator: Ints) -> Floats:

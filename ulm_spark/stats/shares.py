@@ -9,6 +9,7 @@ from ulm_spark.stats.histories import Floats, Ints, Spans
 
 _MOST_CELLS = 1 << 22  # of a dense table of questions by names, 32 MB
 _MOST_ENTRIES = 1 << 22
+_DENSE = 256  # names, up to which a table is kept that small
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,26 @@ def tally(entries: Entries, spans: Spans) -> Tally:
         part = slice(int(low), int(high))
         places = _places(starts[part], lengths[part])
         asked = np.repeat(np.arange(high - low), lengths[part])
-        question, code, count = _sum_by_name(asked, entries.code[places], entries.count[places], entries.n_names)
+        question, code, count = sum_by_name(asked, entries.code[places], entries.count[places], entries.n_names)
         _describe(found, int(low), question, code, count)
     return found
+
+
+def count_new(entries: Entries, user: Ints) -> Ints:
+    """How many of each row's names its user has in no row before: their sums up to a row count distinct names.
+
+    In:  user [n_rows] int64, never falling. Out: [n_rows] int64.
+    """
+    row = np.repeat(np.arange(len(user)), np.diff(entries.offsets))
+    keys = user[row] * entries.n_names + entries.code
+    n_cells = (int(user[-1]) + 1) * entries.n_names if len(user) else 0
+    if n_cells <= _MOST_CELLS:
+        first = np.full(n_cells, -1)
+        first[keys[::-1]] = row[::-1]  # the last that is written is the earliest
+        first = first[first >= 0]
+    else:
+        first = row[np.unique(keys, return_index=True)[1]]
+    return np.bincount(first, minlength=len(user)).astype(np.int64)
 
 
 def _parts(lengths: Ints, n_names: int) -> list[int]:
@@ -74,9 +92,6 @@ def _parts(lengths: Ints, n_names: int) -> list[int]:
     return bounds
 
 
-_DENSE = 256
-
-
 def _places(starts: Ints, lengths: Ints) -> Ints:
     """All places start, start + 1, ... of each run, one run after the other."""
     ends = np.cumsum(lengths)
@@ -84,10 +99,13 @@ def _places(starts: Ints, lengths: Ints) -> Ints:
     return steps
 
 
-def _sum_by_name(question: Ints, code: Ints, count: Ints, n_names: int) -> tuple[Ints, Ints, Ints]:
-    """Distinct (question, code), sorted, with their summed counts."""
+def sum_by_name(question: Ints, code: Ints, count: Ints, n_names: int) -> tuple[Ints, Ints, Ints]:
+    """Distinct (question, code), sorted, with their summed counts.
+
+    In:  question, code below n_names, count above 0: [n_entries] int64.
+    """
     keys = question * n_names + code
-    if n_names <= _DENSE:
+    if len(keys) and int(keys.max()) < _MOST_CELLS:
         sums = np.bincount(keys, weights=count)  # whole numbers, exact below 2^53
         distinct = np.flatnonzero(sums)
         return distinct // n_names, distinct % n_names, sums[distinct].astype(np.int64)

@@ -3,27 +3,29 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.users.day_acts import KEY, sorted_names
+KEY = ("user_id", "day_on")
 
 
-def summarise_day_orders(order_lines: DataFrame) -> DataFrame:
-    """One row per user and local day with an order line of theirs.
+def sum_orders(order_lines: DataFrame) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """Rows per user and local day with an order line of theirs, whose sums tell what was bought and given back.
 
     In:   silver.order_lines, any span that has all purchase lines of the orders in it; its restated columns are
           not read.
-    Out:  key (user_id, day_on); the columns of silver.user_days that lines tell, from n_orders to products.
+    Out:  user_id, day_on, and columns of silver.user_days: in the first, one row a user and day, those of lines, in
+          the second n_orders, in the third products.
     Rule: an order counts once for a user, on the day of their first purchase line in it; a document that only
           returns is no order. Units and products are of items only, not postage or fees; money is of all lines.
     Edge: guests' lines are left out.
     """
     lines = order_lines.where(F.col("user_id").isNotNull()).withColumn("day_on", F.col("lined_on"))
-    sums = lines.groupBy(*KEY).agg(*_sums())
     bought = lines.where(F.col("line_type") == "purchase")
     began = bought.groupBy("user_id", "order_id").agg(F.min("day_on").alias("day_on"))
-    orders = began.groupBy(*KEY).agg(F.count(F.lit(1)).alias("n_orders"))
-    units = bought.where("is_item").groupBy(*KEY, "product_id").agg(F.sum("quantity").cast("int").alias("n"))
-    products = units.groupBy(*KEY).agg(sorted_names(F.struct(F.col("product_id").alias("name"), "n")).alias("products"))
-    return sums.join(orders, on=[*KEY], how="left").join(products, on=[*KEY], how="left")
+    units = F.array(F.struct(F.col("product_id").alias("name"), F.col("quantity").alias("n"))).alias("products")
+    return (
+        lines.groupBy(*KEY).agg(*_sums()),
+        began.select(*KEY, F.lit(1).alias("n_orders")),
+        bought.where("is_item").select(*KEY, units),
+    )
 
 
 def _sums() -> tuple[Column, ...]:

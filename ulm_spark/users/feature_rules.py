@@ -28,8 +28,9 @@ from ulm_spark.contracts.features import (
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.contracts.user_days import NAMED_COUNTS, USER_DAYS
 from ulm_spark.stats.gaps import Gaps, summarise_gaps
-from ulm_spark.stats.histories import Asked, Ints, Spans, first_marked, last_marked, ratio, span_sums
-from ulm_spark.stats.shares import Entries, Tally, tally
+from ulm_spark.stats.histories import Asked, Ints, Spans, between, first_marked, last_marked, ratio, running_sums
+from ulm_spark.stats.shares import Entries, Tally, count_new, tally
+from ulm_spark.users.chunks import joined, sorted_codes
 
 COMPUTED: tuple[Feature, ...] = tuple(f for f in CATALOGUE if not isinstance(f.rule, Market))
 _TYPES = {column.name: column.type for column in USER_DAYS.columns}
@@ -64,19 +65,10 @@ class Chunk:
     def entries(self, name: str) -> tuple[Entries, pa.Array]:
         """A column of named counts, and its names in sorted order."""
         names, counts = (_flat(self.rows.column(f"{name}_{part}")) for part in ("names", "counts"))
-        encoded = names.values.dictionary_encode()
-        order = pc.array_sort_indices(encoded.dictionary)
-        place = np.empty(len(order), dtype=np.int64)
-        place[order.to_numpy()] = np.arange(len(order))
-        codes = place[encoded.indices.to_numpy()] if len(place) else np.zeros(0, dtype=np.int64)
+        codes, sorted_names = sorted_codes(names.values)
         offsets = names.offsets.to_numpy().astype(np.int64)
         count = counts.values.to_numpy().astype(np.int64)
-        return Entries(offsets, codes, count, len(place)), encoded.dictionary.take(pa.array(order))
-
-
-def joined(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece."""
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
+        return Entries(offsets, codes, count, len(sorted_names)), sorted_names
 
 
 def _flat(column: pa.ChunkedArray) -> pa.ListArray:
@@ -95,8 +87,10 @@ class Evaluation:
         self._ints: Callable[[str], Ints] = cache(chunk.ints)
         self._entries: Callable[[str], tuple[Entries, pa.Array]] = cache(chunk.entries)
         self._gaps: Callable[[str], Gaps] = cache(lambda name: summarise_gaps(self._ints(name) > 0, self._asked))
-        self._sum: Callable[[str, int | None], Ints] = cache(
-            lambda name, window: span_sums(self._ints(name), self._span(window))
+        self._sums: Callable[[str], Ints] = cache(lambda name: running_sums(self._ints(name)))
+        self._days: Callable[[str], Ints] = cache(lambda name: running_sums(self._ints(name) > 0))
+        self._new: Callable[[str], Ints] = cache(
+            lambda name: running_sums(count_new(self._entries(name)[0], self._asked.histories.user))
         )
         self._tally: Callable[[str, int | None], Tally] = cache(
             lambda name, window: tally(self._entries(name)[0], self._span(window))
@@ -125,10 +119,10 @@ class Evaluation:
                 scale = SCALE if column in DECIMALS else 1
                 return ratio(self._sum(column, window), self._sum(over, window) * scale)
             case Days(column):
-                return span_sums((self._ints(column) > 0).astype(np.int64), self._span(window))
+                return between(self._days(column), self._span(window))
             case Weekend(column):
-                on_weekends = self._ints(column) * self._asked.histories.is_weekend
-                return ratio(span_sums(on_weekends, self._span(window)), self._sum(column, window))
+                on_weekends = running_sums(self._ints(column) * self._asked.histories.is_weekend)
+                return ratio(between(on_weekends, self._span(window)), self._sum(column, window))
             case Since(column, which):
                 return self._days_since(column, which)
             case Rate(column):
@@ -145,6 +139,9 @@ class Evaluation:
             case Market():
                 raise ValueError("users/features.py: a rule of the market is none of a user's rows.")
 
+    def _sum(self, column: str, window: int | None) -> Ints:
+        return between(self._sums(column), self._span(window))
+
     def _days_since(self, column: str, which: str) -> npt.NDArray[np.float64]:
         mark = first_marked if which == "first" else last_marked
         row = mark(self._ints(column) > 0, self._span(None))
@@ -158,6 +155,8 @@ class Evaluation:
         return {"mean": gaps.mean, "sd": gaps.deviation, "trend": gaps.trend, "overdue": gaps.overdue}[which]
 
     def _named(self, column: str, which: str, window: int | None) -> npt.NDArray[np.float64] | Ints | pa.Array:
+        if which == "n" and window is None:
+            return between(self._new(column), self._span(None))
         found = self._tally(column, window)
         if which == "n":
             return found.n_distinct

@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.features import USER_FEATURES, Names
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.stats.histories import Asked, Histories, Ints
-from ulm_spark.users.feature_rules import COMPUTED, DECIMALS, NAMED, SCALE, TEXTS, Chunk, Evaluation, columns_of, joined
+from ulm_spark.users.chunks import joined, together, user_numbers, whole_users
+from ulm_spark.users.feature_rules import COMPUTED, DECIMALS, NAMED, SCALE, TEXTS, Chunk, Evaluation, columns_of
 from ulm_spark.users.market import join_market
 
-_ROWS_A_CHUNK = 200_000
 _EPOCH = date(1970, 1, 1)
 
 
@@ -55,12 +55,6 @@ def engine_columns(first_as_of: date | None) -> tuple[Column, ...]:
         *(_plain(name) for name in plain),
         *(part for name in wanted if name in NAMED for part in _named(name, first_as_of)),
     )
-
-
-def together(rows: DataFrame) -> DataFrame:
-    """Rows with all of a user's in one partition, in the order of the days, users apart."""
-    # A hash first: numbers are compared long before texts are.
-    return rows.repartition("user_id").sortWithinPartitions(F.xxhash64("user_id"), "user_id", "day")
 
 
 def in_contract_types(names: Sequence[str]) -> tuple[Column, ...]:
@@ -103,32 +97,6 @@ def _answer(
         answered = answer(chunk)
         if answered.num_rows:
             yield answered
-
-
-def whole_users(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches sorted by user as tables of some _ROWS_A_CHUNK rows, no user in two of them."""
-    held: list[pa.RecordBatch] = []
-    n_held = 0
-    for batch in batches:
-        held.append(batch)
-        n_held += batch.num_rows
-        if n_held < _ROWS_A_CHUNK:
-            continue
-        table = pa.Table.from_batches(held).combine_chunks()
-        users = user_numbers(table)
-        n_whole = int(np.searchsorted(users, users[-1], side="left"))
-        if n_whole:
-            yield table.slice(0, n_whole)
-        held = table.slice(n_whole).to_batches()
-        n_held = table.num_rows - n_whole
-    if n_held:
-        yield pa.Table.from_batches(held).combine_chunks()
-
-
-def user_numbers(table: pa.Table) -> Ints:
-    """[n_rows] int64: 0 for the first user's rows, 1 for the second's, ..."""
-    codes = joined(table.column("user_id")).dictionary_encode()
-    return np.asarray(codes.indices.to_numpy(), dtype=np.int64)
 
 
 def _of_all(table: pa.Table, days: Ints) -> pa.RecordBatch:

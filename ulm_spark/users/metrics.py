@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from ulm_spark.config.clock import end_of
 from ulm_spark.contracts.gold import DAILY_ACTIVITY, DATA_QUALITY, FUNNEL, RETENTION
 from ulm_spark.contracts.silver import MONEY, SHOPPER_EVENT_TYPES
+from ulm_spark.users.conversion import furthest_step
 
 FUNNEL_DAYS = 30
 FUNNEL_STEPS = ("visit", "view", "cart", "purchase")
@@ -66,11 +67,10 @@ def summarise_funnel(sessions: DataFrame, as_of: date, zone: str) -> DataFrame:
     """
     is_closed = F.col("closes_at") <= F.lit(end_of(as_of, zone))
     is_recent = F.col("session_on") > F.lit(as_of - timedelta(days=FUNNEL_DAYS))
-    reached = F.when(F.col("has_purchase"), 4).when(F.col("n_carts") > 0, 3).when(F.col("n_views") > 0, 2).otherwise(1)
     steps = range(1, len(FUNNEL_STEPS) + 1)
     by_user = (
         sessions.where(is_closed & is_recent & (F.col("session_on") <= F.lit(as_of)))
-        .select("user_id", reached.alias("reached"))
+        .select("user_id", furthest_step().alias("reached"))
         .groupBy("user_id")
         .agg(
             F.max("reached").alias("furthest"),

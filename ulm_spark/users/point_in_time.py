@@ -9,15 +9,13 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.features import CATALOGUE
 from ulm_spark.stats.histories import Asked, Histories
+from ulm_spark.users.chunks import together, user_numbers, whole_users
 from ulm_spark.users.feature_rules import Chunk
 from ulm_spark.users.features import (
     OUTPUT,
     answers,
     engine_columns,
     in_contract_types,
-    together,
-    user_numbers,
-    whole_users,
 )
 from ulm_spark.users.market import join_market_on
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 MIN_EFFECT = 0.35
 N_WORDS = 2
@@ -22,7 +23,20 @@ class Word:
     only_buyers: bool = False
 
 
-THEMES = ("tenure", "recency", "returns", "carts", "price", "breadth", "value", "frequency")
+THEMES = (
+    "tenure",
+    "recency",
+    "pace",
+    "depth",
+    "search",
+    "clicks",
+    "returns",
+    "carts",
+    "price",
+    "breadth",
+    "value",
+    "frequency",
+)
 
 WORDS: dict[str, Word] = {
     "tenure_days": Word("tenure", "long-standing", "new"),
@@ -40,6 +54,11 @@ WORDS: dict[str, Word] = {
     "discount_share": Word("price", "bargain-seeking", "full-price", only_buyers=True),
     "return_rate": Word("returns", "often-returning", "", only_buyers=True),
     "cart_abandon_rate": Word("carts", "cart-abandoning", "decided"),
+    "cart_rate": Word("carts", "decided", "hesitant"),
+    "mean_dwell_s": Word("pace", "unhurried", "quick"),
+    "mean_session_events_life": Word("depth", "long-visiting", "brief-visiting"),
+    "search_share_life": Word("search", "searching", "strolling"),
+    "click_rate": Word("clicks", "comparing", "skimming"),
     "n_products_90d": Word("breadth", "wide-ranging", "narrow-range", only_buyers=True),
     "n_categories_90d": Word("breadth", "wide-ranging", "narrow-range"),
     "category_entropy": Word("breadth", "wide-ranging", "narrow-range"),
@@ -51,30 +70,46 @@ WORDS: dict[str, Word] = {
 }
 
 
-def name_segments(effects: Sequence[Mapping[str, float]], buyer_shares: Sequence[float]) -> tuple[str, ...]:
+def name_segments(
+    effects: Sequence[Mapping[str, float]], buyer_shares: Sequence[float], kept: Sequence[str | None] = ()
+) -> tuple[str, ...]:
     """One distinct name a segment, such as "recent frequent buyers".
 
-    In:   each segment's effect size by feature, and the share of its users that ever bought.
+    In:   each segment's effect size by feature, and the share of its users that ever bought; kept: the name
+          that a segment has already, None where it needs one, distinct; empty where all need one.
     Rule: the two themes with the largest effects of at least 0.35 standard deviations speak, the
-          larger first chosen; equal names get more words, then a number.
+          larger first chosen; equal names get more words, then a number; kept names stay.
     Edge: where fewer than one in ten ever bought they are "window shoppers", fewer than half "visitors"; a
           segment that differs in nothing else is "typical"; a single segment is "all users".
     """
     if len(effects) == 1:
         return ("all users",)
+    taken = list(kept) or [None] * len(effects)
     ranked = [_ranked_words(effect, share) for effect, share in zip(effects, buyer_shares, strict=True)]
     nouns = [_noun(share) for share in buyer_shares]
     n_words = [N_WORDS] * len(effects)
     for _ in range(len(THEMES)):
-        names = [_compose(words[:n], noun) for words, n, noun in zip(ranked, n_words, nouns, strict=True)]
+        made = [_compose(words[:n], noun) for words, n, noun in zip(ranked, n_words, nouns, strict=True)]
+        names = [old or new for old, new in zip(taken, made, strict=True)]
         equal = [i for i, name in enumerate(names) if names.count(name) > 1 and n_words[i] < len(ranked[i])]
-        if not equal:
+        if not any(taken[i] is None for i in equal):
             break
         for i in equal:
             n_words[i] += 1
-    return tuple(
-        name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)
-    )
+    return _numbered(names, taken)
+
+
+def _numbered(names: Sequence[str], taken: Sequence[str | None]) -> tuple[str, ...]:
+    """The names with a number behind those that are not kept and that others have too."""
+    found = {name for name in taken if name}
+    numbered = []
+    for name, old in zip(names, taken, strict=True):
+        choices = (f"{name} {number}" for number in count(1))
+        if old is None and (names.count(name) > 1 or name in found):
+            name = next(choice for choice in choices if choice not in found)
+        found.add(name)
+        numbered.append(name)
+    return tuple(numbered)
 
 
 def _ranked_words(effects: Mapping[str, float], buyer_share: float) -> list[tuple[int, str]]:

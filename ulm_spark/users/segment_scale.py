@@ -17,16 +17,22 @@ _TAILS = (0.01, 0.99)
 NULL_RULES: dict[str, str] = {
     "recency_days": "tenure_days",  # no purchase for as long as the user is known
     "first_purchase_age_days": "0",
-    "mean_order_value": "0",
     "mean_purchase_gap_days": "tenure_days",
-    "return_rate": "0",
-    "category_entropy": "0",
-    "mean_session_events": "0",
-    "mean_session_s": "0",
+    "last_purchase_gap_days": "tenure_days",
+    **{
+        name: "0"
+        for name in NUMERIC_FEATURES
+        if name.startswith(("mean_order_value", "return_rate", "session_conversion", "mean_session"))
+        or name.endswith("_entropy")
+    },
 }
 
 # Shares and entropies are bounded; counts, days and money have long right tails, which log1p draws in.
-BOUNDED_FEATURES = ("return_rate", "discount_share", "cart_abandon_rate", "category_entropy")
+BOUNDED_FEATURES = tuple(
+    name
+    for name in NUMERIC_FEATURES
+    if any(part in name for part in ("_share", "_rate", "_entropy", "_conversion", "_sentiment"))
+)
 
 
 def fit_scaling(sample: DataFrame, features: Sequence[str]) -> PipelineModel:

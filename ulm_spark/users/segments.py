@@ -1,135 +1,114 @@
 """Which groups of similar users does the shop have, and who belongs to which?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from pyspark.ml import PipelineModel
-from pyspark.ml.clustering import KMeans, KMeansModel
-from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import RefusedError
-from ulm_spark.config.require import require
 from ulm_spark.contracts.gold import SEGMENT_PROFILES, USER_SEGMENTS
+from ulm_spark.users.segment_choice import (
+    Candidate,
+    anchoring,
+    centres_of,
+    choose_candidate,
+    fit_candidates,
+    fit_stability,
+)
+from ulm_spark.users.segment_conf import HABITS, PURCHASES, SegmentConf
+from ulm_spark.users.segment_history import Inherited, fit_inheritance
 from ulm_spark.users.segment_names import name_segments
 from ulm_spark.users.segment_profile import profile_assigned
-from ulm_spark.users.segment_scale import NUMERIC_FEATURES, fit_scaling
-
-_FEATURES = (
-    "recency_days",
-    "inactive_days",
-    "n_orders_life",
-    "net_revenue_life",
-    "return_rate",
-    "discount_share",
-    "n_sessions_30d",
-    "cart_abandon_rate",
-    "n_categories_90d",
-)
+from ulm_spark.users.segment_scale import fit_scaling
 
 
 @dataclass(frozen=True)
-class SegmentConf:
-    """Section ``segments``.
+class Segment:
+    """One segment; centre: [n_features], its mean in scaled features."""
 
-    k_min, k_max: numbers of segments tried, both included. seed: of the k-means starts. features:
-    numeric columns of gold.user_features that say who is alike. max_sample: users the centres and
-    the silhouette are fitted on; all users are assigned. max_iter: k-means iterations at most.
-    """
-
-    k_min: int = 4
-    k_max: int = 7
-    seed: int = 7
-    features: tuple[str, ...] = _FEATURES
-    max_sample: int = 20_000
-    max_iter: int = 20
-
-    def __post_init__(self) -> None:
-        found = f"{self.k_min} and {self.k_max}"
-        require(2 <= self.k_min <= self.k_max, "segments.k_min, segments.k_max", found, "2 <= k_min <= k_max")
-        unknown = [name for name in self.features if name not in NUMERIC_FEATURES]
-        are_features = not unknown and 0 < len(set(self.features)) == len(self.features)
-        expected = f"distinct numeric columns of gold.user_features: {', '.join(NUMERIC_FEATURES)}"
-        require(are_features, "segments.features", ", ".join(unknown or self.features) or "none", expected)
-        is_enough = self.max_sample >= 100 and self.max_iter >= 1
-        found = f"{self.max_sample} and {self.max_iter}"
-        expected = "at least 100 users and one iteration"
-        require(is_enough, "segments.max_sample, segments.max_iter", found, expected)
+    number: int
+    label: str
+    centre: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class SegmentModel:
-    """What places a user: the fitted pipeline, and its centres renumbered by size.
+    """What places a user.
 
-    centres: [n_segments][n_features] in scaled features. labels: by segment. silhouettes: by k,
-    empty where there were too few different users to choose.
+    pipeline: the fitted stages; they end with scaled and, unless all users are one segment, with cluster. segments:
+    by cluster. name: of the model, empty where there were too few different users for one. metrics: as
+    ops.segment_models keeps them.
     """
 
     pipeline: PipelineModel
     features: tuple[str, ...]
-    centres: tuple[tuple[float, ...], ...]
-    labels: tuple[str, ...]
-    silhouettes: dict[int, float]
+    segments: tuple[Segment, ...]
+    name: str
+    metrics: dict[str, float]
     n_sample: int
 
     @property
-    def metrics(self) -> dict[str, float]:
-        """What was measured, for ops.segment_models: k, the mean silhouette, and that of each k tried."""
-        measured = {f"silhouette_k{k}": value for k, value in self.silhouettes.items()}
-        best = {"silhouette": max(measured.values())} if measured else {}
-        return {"n_segments": float(len(self.centres)), **best, **measured}
-
-    @property
-    def scaling(self) -> PipelineModel:
-        """The stages that make ``scaled``, without the k-means that follows."""
-        return PipelineModel([s for s in self.pipeline.stages if not isinstance(s, KMeansModel)])
+    def labels(self) -> dict[int, str]:
+        """The label of each segment by its number, the lowest first."""
+        return dict(sorted((segment.number, segment.label) for segment in self.segments))
 
 
-def fit_segments(features: DataFrame, conf: SegmentConf) -> SegmentModel:
-    """K-means segments of one day's users, k chosen by the mean silhouette.
+@dataclass(frozen=True)
+class _Fitted:
+    """A pipeline whose clusters have no numbers yet; centres by cluster."""
 
-    In:     gold.user_features of one day.
+    pipeline: PipelineModel
+    features: tuple[str, ...]
+    centres: tuple[tuple[float, ...], ...]
+    chosen: Candidate | None
+    candidates: tuple[Candidate, ...]
+    n_sample: int
+
+
+def fit_segments(features: DataFrame, conf: SegmentConf, earlier: DataFrame) -> SegmentModel:
+    """Segments of one day's users, the model and k chosen by silhouette and stability.
+
+    In:     gold.user_features of one day; earlier: gold.user_segments of earlier days, empty where there are none.
     Rule:   fitted on the max_sample users first by the hash of their id, in one partition and one
-            order, so that the same users give the same segments; the smallest k wins a tie;
-            segment 0 is the largest by all users.
+            order, so that the same users give the same segments. Of the models whose stability was measured and
+            reaches min_stability the one with the best silhouette, ties to the smaller k; where none reaches it, the
+            most stable. A segment that the last earlier day had keeps its number and name, as fit_inheritance says;
+            the others are numbered by their users, the largest first.
     Edge:   k stays below the number of different users; where that leaves no k >= k_min, all users
             are one segment. A feature that no user has is left out.
     Errors: RefusedError where there is no user, or no feature with a value.
     """
-    selected = features.select("as_of", "user_id", "tenure_days", *(f for f in conf.features if f != "tenure_days"))
-    sample = selected.orderBy(F.xxhash64("user_id"), "user_id").limit(conf.max_sample).coalesce(1).persist()
+    fitted = _fit_clusters(features, conf)
+    placed = _clustered(_select(features, fitted.features), fitted.pipeline, fitted.centres).persist()
     try:
-        names = _choose_features(sample, conf.features)
-        scaling = fit_scaling(sample, names)
-        scaled = scaling.transform(sample).select("user_id", "scaled").persist()
-        try:
-            n_sample = scaled.count()
-            k_means, silhouettes = _choose_k(scaled, conf)
-        finally:
-            scaled.unpersist()
+        profile = profile_assigned(placed.withColumnRenamed("cluster", "segment"), fitted.features).collect()
+        buyers = features.select("user_id", (F.col("n_purchase_days") > 0).cast("int").alias("is_buyer"))
+        shares = placed.join(buyers, on="user_id", how="inner").groupBy("cluster").agg(F.avg("is_buyer"))
+        buyer_share: dict[int, float] = {row[0]: row[1] for row in shares.collect()}
+        inherited = fit_inheritance(earlier, placed)
     finally:
-        sample.unpersist()
-    if k_means is None:
-        centres = np.zeros((1, len(names)))
-        pipeline = scaling
-    else:
-        centres = np.array(k_means.clusterCenters())
-        pipeline = PipelineModel([*scaling.stages, k_means])
-    unnamed = SegmentModel(pipeline, names, _as_tuples(centres), ("",) * len(centres), silhouettes, n_sample)
-    return _fit_names_by_size(features, unnamed)
+        placed.unpersist()
+    n_users: dict[int, int] = {row["segment"]: row["n_users"] for row in profile}
+    order = sorted(n_users, key=lambda cluster: (-n_users[cluster], cluster))
+    effects = [{row["feature"]: row["effect_size"] for row in profile if row["segment"] == c} for c in order]
+    kept = [inherited.labels.get(cluster) for cluster in order]
+    labels = dict(zip(order, name_segments(effects, [buyer_share[c] for c in order], kept), strict=True))
+    numbers = inherited.number_all(order)
+    segments = tuple(Segment(numbers[c], labels[c], centre) for c, centre in enumerate(fitted.centres))
+    name = fitted.chosen.name if fitted.chosen else ""
+    metrics = _metrics(fitted, inherited)
+    return SegmentModel(fitted.pipeline, fitted.features, segments, name, metrics, fitted.n_sample)
 
 
 def assign_segments(features: DataFrame, model: SegmentModel) -> DataFrame:
-    """The segment of each user: that of the nearest centre, the lower number on a tie.
+    """The segment of each user: that of the cluster in which the model puts the user.
 
     In:  gold.user_features. Out: gold.user_segments.
     """
-    placed = _placed(features, model)
-    return placed.withColumn("label", _label(model)).select(*USER_SEGMENTS.column_names)
+    return _placed(features, model).withColumn("label", _label(model)).select(*USER_SEGMENTS.column_names)
 
 
 def profile_segments(features: DataFrame, model: SegmentModel) -> DataFrame:
@@ -143,7 +122,32 @@ def profile_segments(features: DataFrame, model: SegmentModel) -> DataFrame:
     return profile.withColumn("label", _label(model)).select(*SEGMENT_PROFILES.column_names)
 
 
-def _choose_features(sample: DataFrame, features: Sequence[str]) -> tuple[str, ...]:
+def _fit_clusters(features: DataFrame, conf: SegmentConf) -> _Fitted:
+    selected = _select(features, conf.features or tuple(dict.fromkeys((*HABITS, *PURCHASES))))
+    sample = selected.orderBy(F.xxhash64("user_id"), "user_id").limit(conf.max_sample).coalesce(1).persist()
+    try:
+        names = _choose_features(sample, conf.features)
+        scaling = PipelineModel([*fit_scaling(sample, names).stages, *anchoring().stages])
+        scaled = scaling.transform(sample).select("user_id", "scaled", "anchored").persist()
+        try:
+            n_sample = scaled.count()
+            distinct = scaled.select(vector_to_array(F.col("scaled")).alias("scaled")).distinct()
+            k_most = distinct.limit(conf.k_max + 1).count() - 1
+            candidates = fit_stability(scaled, fit_candidates(scaled, conf, k_most), conf)
+        finally:
+            scaled.unpersist()
+    finally:
+        sample.unpersist()
+    chosen = choose_candidate(candidates, conf.min_stability)
+    if chosen is None:
+        return _Fitted(scaling, names, ((0.0,) * len(names),), None, (), n_sample)
+    pipeline = PipelineModel([*scaling.stages, chosen.fitted])
+    centres = tuple(tuple(float(x) for x in centre) for centre in centres_of(chosen.fitted))
+    return _Fitted(pipeline, names, centres, chosen, tuple(candidates), n_sample)
+
+
+def _choose_features(sample: DataFrame, named: Sequence[str]) -> tuple[str, ...]:
+    features = named or _measure_habits(sample)
     counts = sample.agg(F.count(F.lit(1)).alias("n_users"), *(F.count(f).alias(f) for f in features)).first()
     if counts is None or counts["n_users"] == 0:
         raise RefusedError(
@@ -159,63 +163,59 @@ def _choose_features(sample: DataFrame, features: Sequence[str]) -> tuple[str, .
     return names
 
 
-def _choose_k(scaled: DataFrame, conf: SegmentConf) -> tuple[KMeansModel | None, dict[int, float]]:
-    n_different = (
-        scaled.select(vector_to_array(F.col("scaled")).alias("scaled")).distinct().limit(conf.k_max + 1).count()
-    )
-    evaluator = ClusteringEvaluator(featuresCol="scaled", predictionCol="cluster")
-    best: KMeansModel | None = None
-    silhouettes: dict[int, float] = {}
-    for k in range(conf.k_min, min(conf.k_max, n_different - 1) + 1):
-        k_means = KMeans(
-            featuresCol="scaled", predictionCol="cluster", k=k, seed=conf.seed, maxIter=conf.max_iter, initSteps=2
-        )
-        model = k_means.fit(scaled)
-        silhouette = evaluator.evaluate(model.transform(scaled))
-        if best is None or silhouette > max(silhouettes.values()):
-            best = model
-        silhouettes[k] = silhouette
-    return best, silhouettes
+def _measure_habits(sample: DataFrame) -> tuple[str, ...]:
+    """HABITS where at least half of them differ from user to user, else PURCHASES."""
+    differ = sample.agg(*((F.min(name) < F.max(name)).alias(name) for name in HABITS)).first()
+    n_differing = sum(bool(differ[name]) for name in HABITS) if differ is not None else 0
+    return HABITS if 2 * n_differing >= len(HABITS) else PURCHASES
 
 
-def _fit_names_by_size(features: DataFrame, model: SegmentModel) -> SegmentModel:
-    """The model with its segments renumbered by their users, largest first, and named by their effects."""
-    placed = _placed(features, model)
-    is_buyer = F.col("n_purchase_days") > 0
-    buyers = features.select("user_id", is_buyer.alias("is_buyer"))
-    profile = profile_assigned(placed, model.features).collect()
-    shares = placed.join(buyers, "user_id", how="inner").groupBy("segment").agg(F.avg(F.col("is_buyer").cast("int")))
-    buyer_share: dict[int, float] = {row[0]: row[1] for row in shares.collect()}
-    n_users: dict[int, int] = {row["segment"]: row["n_users"] for row in profile}
-    order = sorted(n_users, key=lambda segment: (-n_users[segment], segment))
-    effects = [{row["feature"]: row["effect_size"] for row in profile if row["segment"] == old} for old in order]
-    labels = name_segments(effects, [buyer_share[old] for old in order])
-    centres = tuple(model.centres[old] for old in order)
-    return SegmentModel(model.pipeline, model.features, centres, labels, model.silhouettes, model.n_sample)
+def _metrics(fitted: _Fitted, inherited: Inherited) -> dict[str, float]:
+    """For ops.segment_models: how many segments; every silhouette and stability; 1 at the model chosen."""
+    silhouettes = {f"silhouette_{c.key}": c.silhouette for c in fitted.candidates}
+    stabilities = {f"stability_{c.key}": c.stability for c in fitted.candidates}
+    chosen: dict[str, float | None] = {}
+    if fitted.chosen is not None:
+        chosen = {f"is_chosen_{fitted.chosen.key}": 1.0, "silhouette": fitted.chosen.silhouette}
+        chosen["stability"] = fitted.chosen.stability
+    history = {"agreement_with_last": inherited.agreement, "n_kept_numbers": float(len(inherited.numbers))}
+    found: Mapping[str, float | None] = {
+        "n_segments": float(len(fitted.centres)),
+        **chosen,
+        **silhouettes,
+        **stabilities,
+        **(history if inherited.agreement is not None else {}),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _select(features: DataFrame, names: Sequence[str]) -> DataFrame:
+    return features.select("as_of", "user_id", "tenure_days", *(f for f in names if f != "tenure_days"))
+
+
+def _clustered(features: DataFrame, pipeline: PipelineModel, centres: Sequence[Sequence[float]]) -> DataFrame:
+    """as_of, user_id, cluster, distance, known_X, scaled (an array)."""
+    found = pipeline.transform(features).withColumn("scaled", vector_to_array(F.col("scaled")))
+    if "cluster" not in found.columns:
+        found = found.withColumn("cluster", F.lit(0))
+    known = [name for name in found.columns if name.startswith("known_")]
+    at = F.element_at(F.array(*(F.array(*map(F.lit, centre)) for centre in centres)), F.col("cluster") + 1)
+    return found.select("as_of", "user_id", "cluster", _distance(at).alias("distance"), *known, "scaled")
 
 
 def _placed(features: DataFrame, model: SegmentModel) -> DataFrame:
-    """as_of, user_id, segment, distance, known_X, scaled (an array)."""
-    wanted = features.select("as_of", "user_id", "tenure_days", *(f for f in model.features if f != "tenure_days"))
-    scaled = model.scaling.transform(wanted).withColumn("scaled", vector_to_array(F.col("scaled")))
-    distances = F.array(*(_distance(centre) for centre in model.centres))
-    return (
-        scaled.withColumn("distances", distances)
-        .withColumn("distance", F.array_min("distances"))
-        .withColumn("segment", (F.array_position("distances", F.col("distance")) - 1).cast("int"))
-        .select("as_of", "user_id", "segment", "distance", *(f"known_{f}" for f in model.features), "scaled")
-    )
+    """As _clustered, with segment, the number, in the place of cluster."""
+    centres = [segment.centre for segment in model.segments]
+    clustered = _clustered(_select(features, model.features), model.pipeline, centres)
+    numbers = F.array(*(F.lit(segment.number) for segment in model.segments))
+    return clustered.withColumn("segment", F.element_at(numbers, F.col("cluster") + 1)).drop("cluster")
 
 
-def _distance(centre: Sequence[float]) -> Column:
-    at = F.array(*(F.lit(float(x)) for x in centre))
+def _distance(at: Column) -> Column:
     squares = F.zip_with("scaled", at, lambda x, c: (x - c) * (x - c))
     return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, square: total + square))
 
 
 def _label(model: SegmentModel) -> Column:
-    return F.element_at(F.array(*(F.lit(label) for label in model.labels)), F.col("segment") + 1)
-
-
-def _as_tuples(centres: npt.NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(x) for x in centre) for centre in centres)
+    texts = [part for number, label in model.labels.items() for part in (F.lit(number), F.lit(label))]
+    return F.element_at(F.create_map(*texts), F.col("segment"))

@@ -1,11 +1,18 @@
 """What did each user do on each local day?"""
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ulm_spark.contracts.silver import MONEY
 from ulm_spark.contracts.user_days import USER_DAYS
-from ulm_spark.users.day_acts import KEY, summarise_acts
-from ulm_spark.users.day_orders import summarise_day_orders
+from ulm_spark.users.chunks import together
+from ulm_spark.users.day_acts import sum_acts
+from ulm_spark.users.day_orders import sum_orders
+from ulm_spark.users.day_sums import NAMED, NUMBERS, SUMS, merge_days
+
+_PARTS = 10_000  # of a unit of money, so that sums are of whole numbers
 
 
 def summarise_user_days(events: DataFrame, sessions: DataFrame, order_lines: DataFrame, zone: str) -> DataFrame:
@@ -18,25 +25,31 @@ def summarise_user_days(events: DataFrame, sessions: DataFrame, order_lines: Dat
           that the rows of days up to d are what is known at the end of d, and nothing later changes them.
     Edge: a day on which nothing happened has no row; counts and sums of what did not happen are 0.
     """
-    visits, orders = summarise_day_visits(sessions, zone), summarise_day_orders(order_lines)
-    others = visits.join(orders, on=[*KEY], how="full")
-    return summarise_acts(events, zone).join(others, on=[*KEY], how="full").select(*_contract_columns())
+    # All are sums of the same rows: they go through one exchange together, and are added up behind it.
+    parts = (sum_acts(events, zone), sum_visits(sessions, zone), *sum_orders(order_lines))
+    told = reduce(DataFrame.unionByName, map(_as_sums, parts))
+    merged = together(told).mapInArrow(merge_days, ", ".join(f"{name} {kind}" for name, kind in SUMS.items()))
+    return merged.select(*(_in_type(c.name, c.type) for c in USER_DAYS.columns))
 
 
-def summarise_day_visits(sessions: DataFrame, zone: str) -> DataFrame:
-    """One row per user and local day on which visits of theirs closed.
+def sum_visits(sessions: DataFrame, zone: str) -> DataFrame:
+    """Each visit as a row of the day by whose end it is closed.
 
     In:   silver.sessions, any span.
-    Out:  key (user_id, day_on); the columns of silver.user_days that visits tell, from n_sessions to session_s.
+    Out:  user_id, day_on, several rows each; the columns of silver.user_days that visits tell, from
+          n_sessions to session_s.
     """
-    return sessions.groupBy("user_id", closing_day(zone).alias("day_on")).agg(
-        F.count(F.lit(1)).alias("n_sessions"),
-        F.count_if("is_bounce").alias("n_bounces"),
-        F.count_if(F.col("n_carts") > 0).alias("n_cart_sessions"),
-        F.count_if("has_abandoned_cart").alias("n_abandoned_sessions"),
-        F.count_if("has_purchase").alias("n_buying_sessions"),
-        F.sum("n_events").alias("session_events"),
-        F.sum("duration_s").alias("session_s"),
+    return sessions.select(
+        "user_id",
+        closing_day(zone).alias("day_on"),
+        F.lit(1).alias("n_sessions"),
+        F.col("is_bounce").cast("int").alias("n_bounces"),
+        (F.col("n_carts") > 0).cast("int").alias("n_cart_sessions"),
+        F.col("has_abandoned_cart").cast("int").alias("n_abandoned_sessions"),
+        F.col("has_purchase").cast("int").alias("n_buying_sessions"),
+        F.col("n_events").alias("session_events"),
+        (F.col("n_events") - 1).alias("session_steps"),
+        F.col("duration_s").alias("session_s"),
     )
 
 
@@ -46,12 +59,28 @@ def closing_day(zone: str) -> Column:
     return F.to_date(F.from_utc_timestamp(last_us, zone))
 
 
-def _contract_columns() -> tuple[Column, ...]:
-    """The contract's columns and types; what must not be null is 0, or nameless, where there is nothing to count."""
+def _as_sums(part: DataFrame) -> DataFrame:
+    """The part's rows with all columns of SUMS: 0, no name or null where the part tells nothing."""
+    decimals = {c.name for c in USER_DAYS.columns if c.type == MONEY}
+    part = part if "day" in part.columns else part.withColumn("day", F.unix_date("day_on"))
+    types = dict(part.dtypes)
     columns = []
-    for column in USER_DAYS.columns:
-        value = F.col(column.name)
-        if not column.nullable and column.name not in USER_DAYS.key:
-            value = F.coalesce(value, F.array() if column.type.startswith("ARRAY") else F.lit(0))
-        columns.append(value.cast(column.type).alias(column.name))
-    return tuple(columns)
+    for name, kind in SUMS.items():
+        if name not in types:
+            neutral = F.lit(0) if name in NUMBERS else F.array() if name in NAMED else F.lit(None)
+            columns.append(neutral.cast(kind).alias(name))
+            continue
+        is_decimal = name in decimals and types[name].startswith("decimal")
+        value = F.col(name) * _PARTS if is_decimal else F.col(name)
+        filled = F.coalesce(value, F.lit(0)) if name in NUMBERS else value
+        filled = F.coalesce(filled, F.array().cast(kind)) if name in NAMED else filled
+        columns.append(filled.cast(kind).alias(name))
+    return part.select(*columns)
+
+
+def _in_type(name: str, dtype: str) -> Column:
+    if name == "day_on":
+        return F.date_from_unix_date("day").alias(name)
+    if dtype == MONEY:
+        return (F.col(name).cast("decimal(22,0)") / F.lit(_PARTS)).cast(MONEY).alias(name)
+    return F.col(name).cast(dtype).alias(name)

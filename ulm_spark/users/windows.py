@@ -1,5 +1,6 @@
 """Which days count as the last n days, and what was known at the end of a day?"""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -21,3 +22,13 @@ def in_last(n_days: int, day: str, as_of: date) -> Column:
 def days_since(day: Column, as_of: date) -> Column:
     """Local days from a day to as_of; 0 on the day itself, null for null."""
     return F.date_diff(F.lit(as_of), day)
+
+
+def every_day(counted: DataFrame, as_of: date, counts: Sequence[str]) -> DataFrame:
+    """Every local day from the first of counted to as_of: day_on and the counts, 0 where counted lacks the day.
+
+    In: counted has one row per day_on, none after as_of.
+    """
+    days = counted.agg(F.explode(F.sequence(F.min("day_on"), F.lit(as_of))).alias("day_on"))
+    filled = [F.coalesce(F.col(name), F.lit(0)).cast("bigint").alias(name) for name in counts]
+    return days.join(counted, on="day_on", how="left").select("day_on", *filled)

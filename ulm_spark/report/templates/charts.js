@@ -15,6 +15,7 @@
   // Words behind bars get the room they need; numbers in small cells are set smaller, or left to the table.
   function fit(figure, width) {
     figure.data.forEach(function (trace) {
+      if (!trace.y) { return; }
       var room = width - letter * longest(trace.y.map(String)) - 30;
       if (trace.type === "bar" && trace.orientation === "h") {
         var bars = Math.max(room - letter * longest(trace.text) - 10, 0.2 * room);

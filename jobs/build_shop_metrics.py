@@ -1,0 +1,60 @@
+"""Tell who comes back, who goes on to buy, and what a user brings and costs.
+
+Reads silver's events, sessions, orders, order_lines and marketing_spend as known at the end of as_of. Writes the
+day's slices of contracts/metrics.py's tables (user_retention to channel_acquisition); a re-run replaces them.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from ulm_spark.contracts import metrics as tables
+from ulm_spark.contracts.marketing import MARKETING_SPEND
+from ulm_spark.contracts.silver import ORDER_LINES, ORDERS, SESSIONS
+from ulm_spark.lake.job import BaseConf, run_job
+from ulm_spark.lake.ledger import open_run
+from ulm_spark.lake.persisted import persisted
+from ulm_spark.pipeline.attributed import Attribution, attributed_events
+from ulm_spark.users.acquisition import summarise_acquisition
+from ulm_spark.users.active_days import list_active_days
+from ulm_spark.users.conversion import summarise_conversion
+from ulm_spark.users.customers import summarise_customers
+from ulm_spark.users.metrics_conf import MetricsConf
+from ulm_spark.users.retention import summarise_user_retention
+from ulm_spark.users.shop_metrics import ShopFacts, summarise_shop
+
+JOB = "build_shop_metrics"
+
+
+@dataclass(frozen=True)
+class Conf(BaseConf):
+    """What the job reads from the config file."""
+
+    metrics: MetricsConf = field(default_factory=MetricsConf)
+    identity: Attribution = field(default_factory=Attribution)
+
+
+def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
+    """Replace the day's figures."""
+    zone, windows = conf.shop.zone, conf.metrics.window_days
+    with open_run(spark, conf, JOB, as_of) as ledger:
+        sessions, orders, lines, spend = (ledger.read(t) for t in (SESSIONS, ORDERS, ORDER_LINES, MARKETING_SPEND))
+        events = attributed_events(ledger, conf.identity)
+        ledger.replace(summarise_conversion(sessions, as_of, zone), tables.DAILY_CONVERSION)
+        ledger.replace(summarise_acquisition(events, lines, spend, as_of, zone, windows), tables.CHANNEL_ACQUISITION)
+        with persisted(list_active_days(events, as_of, zone)) as days:
+            ledger.replace(summarise_user_retention(days, as_of, conf.metrics), tables.USER_RETENTION)
+            ledger.replace(summarise_customers(days, lines, as_of, zone), tables.DAILY_CUSTOMERS)
+            facts = ShopFacts(events, days, sessions, orders, lines, spend)
+            ledger.replace(summarise_shop(facts, as_of, zone, windows, conf.shop.currency), tables.SHOP_METRICS)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: --config FILE --as-of DATE [--set a.b=c]."""
+    return run_job(JOB, Conf, run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
