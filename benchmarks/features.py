@@ -1,0 +1,124 @@
+"""Features of a year of 50 million events: ours against Spark's usual form and DuckDB, on two cores.
+
+Writes silver.events, silver.sessions and silver.order_lines of 1 million skewed shoppers into a lake, and lets
+each engine compute all features of the catalogue from the same files, in a process of its own: as of one day, and
+as of the 12 month ends of a training set. All must agree to the row (numbers with decimals to 1e-9), or the
+benchmark fails. Ours is told in its parts: the days of users and products (the job build_user_days), and features
+from them. Then one more day arrives, and the job restates; and 10 million labels, pairs of user and day, are given
+their features. The usual form computes the day alone: 12 of them take hours. Seconds leave the start of the engine
+out; memory is of the whole process. --quick takes 200,000 events of 4,000 shoppers.
+"""
+
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.feature_duckdb import differing_features
+from benchmarks.feature_engines import MONTH_ENDS, N_LABELS, N_QUICK_LABELS
+from benchmarks.feature_shop import append_day, fill_lake
+from benchmarks.form import Goal, Result, at_least, at_most, main, none_of, progress
+from benchmarks.sessionizers import N_CORES, spark_session
+from benchmarks.timed import run_timed
+from ulm_spark.lake.store import Lake, LakeConf
+
+N_EVENTS, N_USERS = 50_000_000, 1_000_000
+N_QUICK_EVENTS, N_QUICK_USERS = 200_000, 4_000
+MOST_MEMORY_GB = 10.0
+# Task of benchmarks.feature_engines, and what it is in words.
+TASKS = (
+    ("build", "ours: days of users and products"),
+    ("day", "ours: one day's features from them"),
+    ("days", "ours: 12 month ends from them"),
+    ("draw", "labels are drawn (no part of ours)"),
+    ("labels", "ours: labels, each with the features of its day"),
+    ("duckdb_day", "DuckDB: one day"),
+    ("duckdb_days", "DuckDB: 12 month ends"),
+    ("naive_day", "Spark, a grouping a window: one day"),
+)
+AGREE = (("day", "duckdb_day"), ("day", "naive_day"), ("days", "duckdb_days"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One task: seconds and the most memory."""
+
+    seconds: float
+    peak_gb: float
+
+
+def run_task(task: str, root: Path, out: Path) -> Run:
+    """The task in a process of its own."""
+    progress(f"{task} ...")
+    timed = run_timed([sys.executable, "-m", "benchmarks.feature_engines", task, str(root), str(out / task)])
+    seconds = float(json.loads(timed.stdout.splitlines()[-1])["seconds"])
+    progress(f"{task}: {seconds:.1f} s, {timed.peak_gb:.1f} GB")
+    return Run(seconds, timed.peak_gb)
+
+
+def add_to_lake(root: Path, n_events: int, n_users: int, is_first: bool) -> None:
+    """The year, or the day after it."""
+    with tempfile.TemporaryDirectory(prefix="ulm-benchmark-") as folder:
+        spark = spark_session(folder, n_partitions=16)
+        (fill_lake if is_first else append_day)(Lake(spark, LakeConf(root=str(root))), n_events, n_users)
+        spark.stop()
+
+
+def measure(quick: bool) -> Result:
+    """Every task, then what they found beside each other."""
+    n_events, n_users = (N_QUICK_EVENTS, N_QUICK_USERS) if quick else (N_EVENTS, N_USERS)
+    with tempfile.TemporaryDirectory(prefix="ulm-benchmark-") as folder:
+        root, out = Path(folder) / "lake", Path(folder) / "out"
+        out.mkdir()
+        progress(f"{n_events:,} events of {n_users:,} shoppers")
+        add_to_lake(root, n_events, n_users, is_first=True)
+        runs = {task: run_task(task, root, out) for task, _ in TASKS}
+        with duckdb.connect() as connection:
+            connection.execute(f"set threads = {N_CORES}")
+            differing = {pair: differing_features(connection, *(out / task for task in pair)) for pair in AGREE}
+        for pair, features in differing.items():
+            if features:
+                progress(f"{' and '.join(pair)} differ: {features}")
+        progress("one more day")
+        add_to_lake(root, n_events, n_users, is_first=False)
+        increment = run_task("build", root, out)
+    n_labels = N_QUICK_LABELS if quick else N_LABELS
+    rows = [_row(title, runs[task], runs) for task, title in TASKS]
+    rows.append(_row("ours: the days again, one day more", increment, runs))
+    figures = {f"{task}_{name}": round(value, 2) for task, run in runs.items() for name, value in vars(run).items()}
+    figures |= {"increment_seconds": round(increment.seconds, 2), "n_labels": n_labels}
+    goals = [none_of(f"features in which {a} and {b} differ", len(found)) for (a, b), found in differing.items()]
+    return Result(
+        "features",
+        ("task", "s", "of ours in whole", "peak GB"),
+        tuple(rows),
+        figures,
+        (*goals, *_goals(runs, increment)),
+    )
+
+
+def _whole(runs: dict[str, Run], task: str) -> float:
+    """Seconds of ours from silver tables on."""
+    return runs["build"].seconds + runs[task].seconds
+
+
+def _row(title: str, run: Run, runs: dict[str, Run]) -> tuple[str, ...]:
+    return title, f"{run.seconds:.1f}", f"{run.seconds / _whole(runs, 'day'):.3f}", f"{run.peak_gb:.1f}"
+
+
+def _goals(runs: dict[str, Run], increment: Run) -> list[Goal]:
+    one, twelve = _whole(runs, "day"), _whole(runs, "days")
+    return [
+        at_least("a grouping a window over ours, one day", runs["naive_day"].seconds / one, 5.0),
+        at_most("ours over DuckDB, one day", one / runs["duckdb_day"].seconds, 2.0),
+        at_most(f"ours over DuckDB, {len(MONTH_ENDS)} days", twelve / runs["duckdb_days"].seconds, 2.0),
+        at_most("a day's increment over the full build", increment.seconds / runs["build"].seconds, 0.05),
+        at_most("peak memory of the labels, GB", runs["labels"].peak_gb, MOST_MEMORY_GB),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__.splitlines()[0] if __doc__ else "", measure))
