@@ -6,7 +6,7 @@ dropout, or from the end of interest of who never buys, until looking has faded 
 second shop some of those who dropped out are planted to come back as another shopper did; they are won back for eight
 weeks. The best possible: a forest that is taught the true stages of two thirds of the shoppers and knows the planted
 rates of all, cross-validated; and one that knows what the rules and the model know. Settings were chosen on seed 1,
-which is not among those measured; of how a win-back is believed (``cuts``) seeds 2 and 3 were seen before it was settled.
+which is not among those measured; seeds 2 and 3 were seen before it was settled when a win-back is believed (``cuts``).
 """
 
 import math
