@@ -2,9 +2,9 @@
 
 Reads silver.events, silver.sessions and silver.order_lines: what changed since the last run, and what else happened
 on the days that this can reach; all of it where that is not known. Writes silver.user_days and silver.product_days:
-both are made equal to what all that the lake knows says, so a re-run changes nothing, and late events restate their
-days alone. With identity.attributes_users the users are the persons of silver.identities as known now. Readers as of
-a day filter by day_on.
+both are made equal to what all that the lake knows says, so a re-run changes nothing, and late events restate the
+days that they reach alone. With identity.attributes_users the users are the persons of silver.identities as known
+now. Readers as of a day filter by day_on.
 """
 
 import sys

@@ -136,6 +136,16 @@ def test_stages_follow_orders_silence_and_return() -> None:
     assert letters("L" + "." * 40)[-1] == "C"
 
 
+def test_an_account_with_hundreds_of_orders_a_period_leaves_all_probabilities_finite() -> None:
+    seen, _ = drawn(60, 16, seed=3)
+    buys = seen.buys.copy()
+    buys[0] = 250
+    fit = fit_stages(replace(seen, buys=buys), 2, 0.1, 5, 0.0)
+    states, _ = filter_stages(replace(seen, buys=buys), fit.model)
+    assert np.isfinite(states).all()
+    np.testing.assert_allclose(states.sum(axis=(2, 3)), 1.0, rtol=0, atol=1e-9)
+
+
 def test_parameters_come_back_from_their_text_and_moves_are_shares() -> None:
     assert Parameters.from_json(PLANTED.as_json()) == PLANTED
     assert np.allclose(PLANTED.moves.sum(axis=2), 1)

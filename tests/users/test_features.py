@@ -12,7 +12,7 @@ from tests.users.day_rows import AS_OF, Row, features_by_loops, random_product_d
 from ulm_spark.contracts.features import CATALOGUE, USER_FEATURES
 from ulm_spark.contracts.user_days import PRODUCT_DAYS, USER_DAYS
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.users import chunks
+from ulm_spark.users import chunks, features
 from ulm_spark.users.features import build_features, build_features_on
 from ulm_spark.users.point_in_time import features_at
 
@@ -104,6 +104,7 @@ def test_features_equal_those_of_plain_loops(
     spark: SparkSession, seed: int, rows_a_chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks, "ROWS_A_CHUNK", rows_a_chunk)
+    monkeypatch.setattr(features, "QUESTIONS_AT_ONCE", rows_a_chunk)
     user_days, product_days = random_user_days(seed, 12), random_product_days(seed)
     frames = rows_of(spark, USER_DAYS, user_days), rows_of(spark, PRODUCT_DAYS, product_days)
     days = (AS_OF, day(45), day(400))

@@ -107,8 +107,8 @@ class Parameters:
 def emissions(seen: Activity, model: Parameters) -> Floats:
     """[users, periods, classes, states]: likelihood of a period's counts, up to a factor of the counts alone.
 
-    Rule: Poisson; the factorials are the same for all classes and states, and left out. 1 where the period does
-          not speak of the rates.
+    Rule: Poisson, over the most that any rate could give the count: never above 1, however large the counts are. 1
+          where the period does not speak of the rates.
     """
     looks = _poisson(seen.looks, np.outer(model.look_rates, model.look_factors))
     first, again = (
@@ -154,8 +154,9 @@ def moved(weights: Floats, moves: Floats, step: Ints) -> Floats:
 
 
 def _poisson(counts: Ints, rates: Floats) -> Floats:
-    rates = np.maximum(rates, LEAST_RATE)
-    return np.asarray(counts[:, :, None, None] * np.log(rates) - rates)
+    """Log likelihood less that of a rate equal to the count."""
+    rates, n = np.maximum(rates, LEAST_RATE), counts[:, :, None, None]
+    return np.asarray(n * np.log(rates) - rates - (n * np.log(np.maximum(n, 1)) - n))
 
 
 @dataclass(frozen=True)

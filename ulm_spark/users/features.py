@@ -1,6 +1,6 @@
 """What is known about each user at the end of a day, or of each of several days?"""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 import numpy as np
@@ -17,6 +17,7 @@ from ulm_spark.users.feature_rules import COMPUTED, DECIMALS, NAMED, SCALE, TEXT
 from ulm_spark.users.market import join_market
 
 _EPOCH = date(1970, 1, 1)
+QUESTIONS_AT_ONCE = 200_000
 
 
 def build_features(user_days: DataFrame, product_days: DataFrame, as_of: date) -> DataFrame:
@@ -40,7 +41,7 @@ def build_features_on(user_days: DataFrame, product_days: DataFrame, days: Seque
     known = user_days.where(F.col("day_on") <= F.lit(last))
     rows = together(known.select(*engine_columns(min(days, default=_EPOCH))))
     numbers = np.array(sorted({(day - _EPOCH).days for day in days}), dtype=np.int64)
-    found = rows.mapInArrow(lambda batches: _answer(batches, lambda chunk: _of_all(chunk, numbers)), OUTPUT)
+    found = rows.mapInArrow(lambda batches: _answer_all(batches, numbers), OUTPUT)
     whole = join_market(found, product_days, sorted(set(days)))
     return whole.select(*in_contract_types(USER_FEATURES.column_names))
 
@@ -89,18 +90,17 @@ OUTPUT = ", ".join(
 )
 
 
-def _answer(
-    batches: Iterable[pa.RecordBatch], answer: Callable[[pa.Table], pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """Answers chunk by chunk; a chunk holds all rows of its users."""
-    for chunk in whole_users(batches):
-        answered = answer(chunk)
-        if answered.num_rows:
-            yield answered
+def _answer_all(batches: Iterable[pa.RecordBatch], days: Ints) -> Iterator[pa.RecordBatch]:
+    """Every user who is known by them, on each of the days; so many days at once as memory bounds."""
+    for table in whole_users(batches):
+        n_at_once = max(1, QUESTIONS_AT_ONCE // (int(user_numbers(table)[-1]) + 1))
+        for start in range(0, len(days), n_at_once):
+            answered = _of_all(table, days[start : start + n_at_once])
+            if answered.num_rows:
+                yield answered
 
 
 def _of_all(table: pa.Table, days: Ints) -> pa.RecordBatch:
-    """Every user who is known by them, on each of the days."""
     user = user_numbers(table)
     histories = Histories(user, table.column("day").to_numpy().astype(np.int64))
     n_users = int(user[-1]) + 1

@@ -19,11 +19,6 @@ def in_last(n_days: int, day: str, as_of: date) -> Column:
     return F.col(day) > F.lit(as_of - timedelta(days=n_days))
 
 
-def days_since(day: Column, as_of: date) -> Column:
-    """Local days from a day to as_of; 0 on the day itself, null for null."""
-    return F.date_diff(F.lit(as_of), day)
-
-
 def every_day(counted: DataFrame, as_of: date, counts: Sequence[str]) -> DataFrame:
     """Every local day from the first of counted to as_of: day_on and the counts, 0 where counted lacks the day.
 
