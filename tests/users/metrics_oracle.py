@@ -46,7 +46,7 @@ def retention_by_loops(events: list[Row], as_of: date, conf: MetricsConf) -> set
                 first for first, days in over if any(first_day <= (day - first).days <= last_counted for day in days)
             ]
             if over:
-                is_complete = len(over) == len(members)
+                is_complete = cohort + timedelta(days=6 + over_day) <= as_of
                 rows.add((cohort, kind, first_day, last_day, len(members), len(over), len(back), is_complete))
     return rows
 

@@ -199,7 +199,10 @@ def test_order_and_partitions_do_not_matter(spark: SparkSession) -> None:
     before = texts_of(links_frame(spark, events, lines))
     random.Random(1).shuffle(events)
     random.Random(2).shuffle(lines)
-    assert texts_of(links_frame(spark, events, lines).repartition(3)) == before
+    seen, bought = rows_of(spark, EVENTS, events).repartition(3), rows_of(spark, ORDER_LINES, lines).repartition(3)
+    uses = list_uses(bought, seen, AS_OF, ZONE)
+    referrals, known = list_referrals(seen, AS_OF, ZONE), list_known(seen, AS_OF, ZONE)
+    assert texts_of(link_users(uses, referrals, known, RelationsConf(), AS_OF)) == before
 
 
 @pytest.mark.parametrize("users", ["", "a"])

@@ -34,7 +34,11 @@ USER_RETENTION = Table(
         Column("n_cohort_users", "BIGINT", "Users of the cohort", unit="users"),
         Column("n_users", "BIGINT", "Those whose period (of rolling: first_day) was over by as_of", unit="users"),
         Column("n_retained", "BIGINT", "Those of n_users who were active in the period", unit="users"),
-        Column("is_complete", "BOOLEAN", "True where the period was over for the whole cohort"),
+        Column(
+            "is_complete",
+            "BOOLEAN",
+            "True where the period was over for all who could be of the cohort: its week too was over",
+        ),
     ),
     partition_by=("as_of",),
     writer=_JOB,

@@ -10,7 +10,11 @@ STAGE_MODELS = ("rules", "hidden_markov")
 _IN_WORDS = ", ".join(STAGES)
 _PERIOD = Column("period_on", "DATE", "Last local day of the period; the latest ends with as_of")
 _STAGE = Column("stage", "STRING", f"By the rules: {_IN_WORDS}")
-_MODEL_STAGE = Column("model_stage", "STRING", "By the hidden Markov model, from this period and those before it alone")
+_MODEL_STAGE = Column(
+    "model_stage",
+    "STRING",
+    "By the hidden Markov model: from this period and those before it, with the parameters that all up to as_of gave",
+)
 
 USER_STAGES = Table(
     name="gold.user_stages",

@@ -56,7 +56,7 @@ def summarise_user_retention(active_days: DataFrame, as_of: date, conf: MetricsC
     return (
         counted.select("cohort_on", "n_cohort_users", cells)
         .where(F.col("n_users") > 0)
-        .select(F.lit(as_of).alias("as_of"), "*", (F.col("n_users") == F.col("n_cohort_users")).alias("is_complete"))
+        .select(F.lit(as_of).alias("as_of"), "*", (F.col("over_on") <= F.lit(as_of)).alias("is_complete"))
         .select(*USER_RETENTION.column_names)
     )
 
@@ -89,4 +89,6 @@ def _cell(period: _Period, place: int) -> Column:
         F.lit(period.last).cast("int").alias("last_day"),
         F.col(f"over_{place}").alias("n_users"),
         F.col(f"back_{place}").alias("n_retained"),
+        # The last day of the cohort's week, whose users are the last to have the period behind them.
+        F.date_add("cohort_on", 6 + period.must_be_over).alias("over_on"),
     )
