@@ -89,6 +89,10 @@ USER_DAYS = Table(
     readers=("build_user_features", "train_churn", "value_users", "stage_users"),
 )
 
+DECIMALS = tuple(column.name for column in USER_DAYS.columns if column.type == MONEY)
+NAMED = tuple(column.name for column in USER_DAYS.columns if column.type == NAMED_COUNTS)
+"""Columns of silver.user_days by kind: those with four decimals, and those of named counts."""
+
 PRODUCT_DAYS = Table(
     name="silver.product_days",
     grain="One row per product and local day with an event of a shopper on it; known as of every day from day_on on.",

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ulm_spark.contracts.silver import MONEY
 from ulm_spark.stats.histories import Ints
 
 ROWS_A_CHUNK = 200_000
+# Decimals pass as whole ten thousandths: their sums are exact.
+SCALE = 10_000
 
 
 def together(rows: DataFrame) -> DataFrame:
@@ -53,9 +56,23 @@ def user_numbers(table: pa.Table) -> Ints:
     return np.asarray(codes.indices.to_numpy(), dtype=np.int64)
 
 
-def joined(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece."""
+def joined(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column, of a table or of a batch, in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
+
+
+def taken(values: pa.Array, rows: Ints) -> pa.Array:
+    """The values in these rows; null for row -1."""
+    return values.take(pa.array(rows, mask=rows < 0))
+
+
+def in_type(name: str, dtype: str) -> Column:
+    """A column in its contract's type; what is MONEY there comes as whole ten thousandths."""
+    if dtype == MONEY:
+        return (F.col(name).cast("decimal(22,0)") / F.lit(SCALE)).cast(MONEY).alias(name)
+    return F.col(name).cast(dtype).alias(name)
 
 
 def sorted_codes(texts: pa.Array) -> tuple[Ints, pa.Array]:

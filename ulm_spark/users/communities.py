@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.relations import USER_COMMUNITIES
 from ulm_spark.stats.communities import build_graph, find_communities
 from ulm_spark.stats.pagerank import rank_nodes
+from ulm_spark.users.chunks import joined
 from ulm_spark.users.community_rounds import Keep, count_degrees, fit_influence, fit_labels, number_labels
 from ulm_spark.users.relations_conf import RelationsConf
 
@@ -54,8 +55,8 @@ def group_in_one_task(links: DataFrame, resolution: float) -> DataFrame:
 def _fit_by_rounds(links: DataFrame, conf: RelationsConf, keep: Keep) -> DataFrame:
     labels = number_labels(fit_labels(links, conf.resolution, conf.max_rounds, keep))
     influence = fit_influence(links, conf.max_rounds, keep)
-    joined = labels.join(influence, on="user_id", how="inner").join(count_degrees(links), on="user_id", how="inner")
-    return joined.withColumn("influence", F.round("influence", DIGITS))
+    members = labels.join(influence, on="user_id", how="inner").join(count_degrees(links), on="user_id", how="inner")
+    return members.withColumn("influence", F.round("influence", DIGITS))
 
 
 def _grouper(resolution: float) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -82,12 +83,8 @@ def _grouped(links: pa.Table, resolution: float) -> pa.RecordBatch:
 
 def _indexed(links: pa.Table) -> tuple[pa.Array, NDArray[np.int64], NDArray[np.int64]]:
     """The users in order of their ids' bytes, as Spark sorts them; and each link's ends as places in it."""
-    sides = [links[name].cast(pa.string()).combine_chunks() for name in ("left_id", "right_id")]
-    users = pc.unique(pa.concat_arrays([_whole(side) for side in sides]))
+    sides = [joined(links[name].cast(pa.string())) for name in ("left_id", "right_id")]
+    users = pc.unique(pa.concat_arrays(sides))
     users = users.take(pa.array(pc.sort_indices(users)))
     left, right = (pc.index_in(side, value_set=users).to_numpy(zero_copy_only=False) for side in sides)
     return users, left.astype(np.int64), right.astype(np.int64)
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -10,18 +10,18 @@ from pyspark.sql import functions as F
 from ulm_spark.contracts.silver import SHOPPER_EVENT_TYPES
 from ulm_spark.contracts.user_days import FILTERS_ATTRIBUTE, SENTIMENT_ATTRIBUTE
 from ulm_spark.stats.histories import Ints
-from ulm_spark.users.chunks import joined, large_tables
-from ulm_spark.users.day_sums import SUMS, Groups, group_rows, taken
+from ulm_spark.users.chunks import SCALE, joined, large_tables, taken
+from ulm_spark.users.day_sums import SUMS, Groups, group_rows
 
 _PLURALS = {"search": "searches", "purchase": "purchases"}
+_COUNTS = tuple(f"n_{_PLURALS.get(kind, f'{kind}s')}" for kind in SHOPPER_EVENT_TYPES)
 _PARTS_OF_DAY = ("night_events", "morning_events", "afternoon_events", "evening_events")
 _HOURS_OF_PART = 6
-_PARTS = 10_000  # of a sentiment, so that sums are of whole numbers
 _TEXTS = {"categories": "category", "brands": "brand", "devices": "device", "channels": "channel"}
 ACTS = {
     name: SUMS[name]
     for name in (
-        "user_id", "day", "n_events", *(f"n_{_PLURALS.get(kind, f'{kind}s')}" for kind in SHOPPER_EVENT_TYPES),
+        "user_id", "day", "n_events", *_COUNTS,
         "n_filtered_searches", "n_ratings", "rating_sum", "n_sentiments", "sentiment_sum", *_PARTS_OF_DAY,
         "first_us", "first_channel", "hours", "price_bands", *_TEXTS,
     )
@@ -56,7 +56,7 @@ def _measured(events: DataFrame, zone: str) -> DataFrame:
         F.hour(F.from_utc_timestamp("event_at", zone)).alias("hour"),
         F.coalesce((kind == "search") & (F.trim(filters) != ""), F.lit(False)).alias("is_filtered"),
         F.when(is_review, F.col("rating")).alias("rating"),
-        F.when(is_review & sentiment.between(-1, 1), F.round(sentiment * _PARTS)).cast("int").alias("sentiment"),
+        F.when(is_review & sentiment.between(-1, 1), F.round(sentiment * SCALE)).cast("int").alias("sentiment"),
         F.when(F.col("unit_price") > 0, F.floor(F.log2(F.col("unit_price").cast("double"))))
         .cast("int")
         .alias("price_band"),
@@ -99,8 +99,8 @@ def _sum_events(events: pa.Table) -> pa.RecordBatch:
 def _numbers(groups: Groups, events: pa.Table, hour: Ints) -> dict[str, pa.Array]:
     kind = events.column("kind").to_numpy()
     found = {"n_events": groups.sums(np.ones(len(kind), dtype=np.int64))}
-    for number, name in enumerate(SHOPPER_EVENT_TYPES):
-        found[f"n_{_PLURALS.get(name, f'{name}s')}"] = groups.sums(kind == number)
+    for number, name in enumerate(_COUNTS):
+        found[name] = groups.sums(kind == number)
     found["n_filtered_searches"] = groups.sums(joined(events.column("is_filtered")).to_numpy(zero_copy_only=False))
     for number, part in enumerate(_PARTS_OF_DAY):
         found[part] = groups.sums(hour // _HOURS_OF_PART == number)

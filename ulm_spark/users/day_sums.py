@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
 from ulm_spark.contracts.silver import MONEY
-from ulm_spark.contracts.user_days import NAMED_COUNTS, USER_DAYS
+from ulm_spark.contracts.user_days import NAMED, NAMED_COUNTS, USER_DAYS
 from ulm_spark.stats.histories import Ints
 from ulm_spark.stats.shares import sum_by_name
-from ulm_spark.users.chunks import joined, sorted_codes, user_numbers, whole_users
+from ulm_spark.users.chunks import joined, sorted_codes, taken, user_numbers, whole_users
 
 NUMBERS = tuple(c.name for c in USER_DAYS.columns if c.type in ("INT", "BIGINT", MONEY))
-NAMED = tuple(c.name for c in USER_DAYS.columns if c.type == NAMED_COUNTS)
 SUMS = {
     "user_id": "STRING",
     "day": "INT",
@@ -43,11 +43,17 @@ class Groups:
     def __len__(self) -> int:
         return len(self.first)
 
+    @cached_property
+    def _order(self) -> Ints:
+        return np.argsort(self.number, kind="stable")
+
+    @cached_property
+    def _begins(self) -> Ints:
+        return np.searchsorted(self.number[self._order], np.arange(len(self)))
+
     def sums(self, values: Ints) -> pa.Array:
         """[n_groups] int64, exact."""
-        order = np.argsort(self.number, kind="stable")
-        begins = np.searchsorted(self.number[order], np.arange(len(self)))
-        return pa.array(np.add.reduceat(values[order].astype(np.int64), begins))
+        return pa.array(np.add.reduceat(values[self._order].astype(np.int64), self._begins))
 
     def named(self, group: Ints, texts: pa.Array, counts: Ints) -> pa.Array:
         """[n_groups] lists of named counts, from entries: their groups, names (null ones are left out) and counts."""
@@ -106,11 +112,6 @@ def sum_rows(rows: pa.Table) -> pa.RecordBatch:
         **{name: _merged(groups, joined(rows.column(name))) for name in NAMED},
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-
-
-def taken(values: pa.Array, rows: Ints) -> pa.Array:
-    """The values in these rows; null for row -1."""
-    return values.take(pa.array(rows, mask=rows < 0))
 
 
 def _merged(groups: Groups, lists: pa.Array) -> pa.Array:

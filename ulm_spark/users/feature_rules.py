@@ -26,18 +26,13 @@ from ulm_spark.contracts.features import (
     Weekend,
 )
 from ulm_spark.contracts.silver import MONEY
-from ulm_spark.contracts.user_days import NAMED_COUNTS, USER_DAYS
+from ulm_spark.contracts.user_days import DECIMALS, USER_DAYS
 from ulm_spark.stats.gaps import Gaps, summarise_gaps
 from ulm_spark.stats.histories import Asked, Ints, Spans, between, first_marked, last_marked, ratio, running_sums
 from ulm_spark.stats.shares import Entries, Tally, count_new, tally
-from ulm_spark.users.chunks import joined, sorted_codes
+from ulm_spark.users.chunks import SCALE, joined, sorted_codes, taken
 
 COMPUTED: tuple[Feature, ...] = tuple(f for f in CATALOGUE if not isinstance(f.rule, Market))
-_TYPES = {column.name: column.type for column in USER_DAYS.columns}
-# Decimals come as whole ten thousandths: their sums are exact.
-SCALE = 10_000
-DECIMALS = tuple(name for name, dtype in _TYPES.items() if dtype == MONEY)
-NAMED = tuple(name for name, dtype in _TYPES.items() if dtype == NAMED_COUNTS)
 TEXTS = ("first_channel", "currency")
 
 
@@ -133,9 +128,9 @@ class Evaluation:
                 return self._named(column, which, window)
             case First(column):
                 texts = self._texts(column)
-                return _taken(texts, first_marked(texts.is_valid().to_numpy(zero_copy_only=False), self._span(window)))
+                return taken(texts, first_marked(texts.is_valid().to_numpy(zero_copy_only=False), self._span(window)))
             case Latest(column, where):
-                return _taken(self._texts(column), last_marked(self._ints(where) > 0, self._span(window)))
+                return taken(self._texts(column), last_marked(self._ints(where) > 0, self._span(window)))
             case Market():
                 raise ValueError("users/features.py: a rule of the market is none of a user's rows.")
 
@@ -161,13 +156,8 @@ class Evaluation:
         if which == "n":
             return found.n_distinct
         if which == "top":
-            return _taken(self._entries(column)[1], found.top)
+            return taken(self._entries(column)[1], found.top)
         return found.entropy if which == "entropy" else ratio(found.top_count, found.total)
 
     def _texts(self, name: str) -> pa.Array:
         return joined(self._chunk.rows.column(name))
-
-
-def _taken(values: pa.Array, rows: Ints) -> pa.Array:
-    """The values in these rows; null for row -1."""
-    return values.take(pa.array(rows, mask=rows < 0))

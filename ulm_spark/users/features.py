@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.features import USER_FEATURES, Names
 from ulm_spark.contracts.silver import MONEY
+from ulm_spark.contracts.user_days import DECIMALS, NAMED
 from ulm_spark.stats.histories import Asked, Histories, Ints
-from ulm_spark.users.chunks import joined, together, user_numbers, whole_users
-from ulm_spark.users.feature_rules import COMPUTED, DECIMALS, NAMED, SCALE, TEXTS, Chunk, Evaluation, columns_of
+from ulm_spark.users.chunks import SCALE, in_type, joined, together, user_numbers, whole_users
+from ulm_spark.users.feature_rules import COMPUTED, TEXTS, Chunk, Evaluation, columns_of
 from ulm_spark.users.market import join_market
 
 _EPOCH = date(1970, 1, 1)
@@ -60,13 +61,7 @@ def engine_columns(first_as_of: date | None) -> tuple[Column, ...]:
 
 def in_contract_types(names: Sequence[str]) -> tuple[Column, ...]:
     """The engine's columns, and the market's, as the contract has them."""
-    return tuple(_in_type(c.name, c.type) for c in USER_FEATURES.columns if c.name in names)
-
-
-def _in_type(name: str, dtype: str) -> Column:
-    if dtype == MONEY:
-        return (F.col(name).cast("decimal(22,0)") / F.lit(SCALE)).cast(MONEY).alias(name)
-    return F.col(name).cast(dtype).alias(name)
+    return tuple(in_type(c.name, c.type) for c in USER_FEATURES.columns if c.name in names)
 
 
 def _plain(name: str) -> Column:

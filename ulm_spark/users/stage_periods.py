@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ulm_spark.stats.hidden_stages import Activity, Ints
+from ulm_spark.users.chunks import joined
 from ulm_spark.users.stage_conf import StageConf
 
 
@@ -43,7 +44,7 @@ class UserPeriods:
 def user_periods(rows: pa.RecordBatch | pa.Table, n_periods: int) -> UserPeriods:
     """Rows of summarise_periods as arrays of n_periods periods, the latest last."""
     ago, buys, looks = (_flat(rows.column(name)) for name in ("ago", "buys", "looks"))
-    lists = _whole(rows.column("ago"))
+    lists = joined(rows.column("ago"))
     n_days = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
     user = np.repeat(np.arange(rows.num_rows), n_days)
     place = n_periods - 1 - ago
@@ -52,7 +53,7 @@ def user_periods(rows: pa.RecordBatch | pa.Table, n_periods: int) -> UserPeriods
     np.add.at(counts[1], (user, place), looks)
     born = np.full(rows.num_rows, n_periods - 1, dtype=np.int64)
     np.minimum.at(born, user, place)
-    return UserPeriods(_whole(rows.column("user_id")), Activity(counts[0], counts[1], born))
+    return UserPeriods(joined(rows.column("user_id")), Activity(counts[0], counts[1], born))
 
 
 def most_periods(rows: pa.RecordBatch | pa.Table) -> int:
@@ -61,9 +62,5 @@ def most_periods(rows: pa.RecordBatch | pa.Table) -> int:
     return int(ago.max()) + 1 if len(ago) else 1
 
 
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 def _flat(column: pa.Array | pa.ChunkedArray) -> Ints:
-    return np.asarray(_whole(column).flatten().to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray(joined(column).flatten().to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -5,14 +5,11 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import MONEY
-from ulm_spark.contracts.user_days import USER_DAYS
-from ulm_spark.users.chunks import together
+from ulm_spark.contracts.user_days import DECIMALS, NAMED, USER_DAYS
+from ulm_spark.users.chunks import SCALE, in_type, together
 from ulm_spark.users.day_acts import sum_acts
 from ulm_spark.users.day_orders import sum_orders
-from ulm_spark.users.day_sums import NAMED, NUMBERS, SUMS, merge_days
-
-_PARTS = 10_000  # of a unit of money, so that sums are of whole numbers
+from ulm_spark.users.day_sums import NUMBERS, SUMS, merge_days
 
 
 def summarise_user_days(events: DataFrame, sessions: DataFrame, order_lines: DataFrame, zone: str) -> DataFrame:
@@ -29,7 +26,8 @@ def summarise_user_days(events: DataFrame, sessions: DataFrame, order_lines: Dat
     parts = (sum_acts(events, zone), sum_visits(sessions, zone), *sum_orders(order_lines))
     told = reduce(DataFrame.unionByName, map(_as_sums, parts))
     merged = together(told).mapInArrow(merge_days, ", ".join(f"{name} {kind}" for name, kind in SUMS.items()))
-    return merged.select(*(_in_type(c.name, c.type) for c in USER_DAYS.columns))
+    dated = merged.withColumn("day_on", F.date_from_unix_date("day"))
+    return dated.select(*(in_type(c.name, c.type) for c in USER_DAYS.columns))
 
 
 def sum_visits(sessions: DataFrame, zone: str) -> DataFrame:
@@ -61,7 +59,6 @@ def closing_day(zone: str) -> Column:
 
 def _as_sums(part: DataFrame) -> DataFrame:
     """The part's rows with all columns of SUMS: 0, no name or null where the part tells nothing."""
-    decimals = {c.name for c in USER_DAYS.columns if c.type == MONEY}
     part = part if "day" in part.columns else part.withColumn("day", F.unix_date("day_on"))
     types = dict(part.dtypes)
     columns = []
@@ -70,17 +67,9 @@ def _as_sums(part: DataFrame) -> DataFrame:
             neutral = F.lit(0) if name in NUMBERS else F.array() if name in NAMED else F.lit(None)
             columns.append(neutral.cast(kind).alias(name))
             continue
-        is_decimal = name in decimals and types[name].startswith("decimal")
-        value = F.col(name) * _PARTS if is_decimal else F.col(name)
+        is_decimal = name in DECIMALS and types[name].startswith("decimal")
+        value = F.col(name) * SCALE if is_decimal else F.col(name)
         filled = F.coalesce(value, F.lit(0)) if name in NUMBERS else value
         filled = F.coalesce(filled, F.array().cast(kind)) if name in NAMED else filled
         columns.append(filled.cast(kind).alias(name))
     return part.select(*columns)
-
-
-def _in_type(name: str, dtype: str) -> Column:
-    if name == "day_on":
-        return F.date_from_unix_date("day").alias(name)
-    if dtype == MONEY:
-        return (F.col(name).cast("decimal(22,0)") / F.lit(_PARTS)).cast(MONEY).alias(name)
-    return F.col(name).cast(dtype).alias(name)
