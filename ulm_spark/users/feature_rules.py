@@ -1,7 +1,6 @@
 """What is the value of each feature of the catalogue, for questions about users in a chunk of rows?"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -28,7 +27,17 @@ from ulm_spark.contracts.features import (
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.contracts.user_days import DECIMALS, USER_DAYS
 from ulm_spark.stats.gaps import Gaps, summarise_gaps
-from ulm_spark.stats.histories import Asked, Ints, Spans, between, first_marked, last_marked, ratio, running_sums
+from ulm_spark.stats.histories import (
+    Asked,
+    Histories,
+    Ints,
+    Spans,
+    between,
+    first_marked,
+    last_marked,
+    ratio,
+    running_sums,
+)
 from ulm_spark.stats.shares import Entries, Tally, count_new, tally
 from ulm_spark.users.chunks import SCALE, joined, sorted_codes, taken
 
@@ -42,24 +51,34 @@ def columns_of(features: Sequence[Feature] = COMPUTED) -> tuple[str, ...]:
     return tuple(name for name in USER_DAYS.column_names if name in wanted)
 
 
-@dataclass(frozen=True)
 class Chunk:
-    """All rows of some users, and what is asked about them.
+    """All rows of some users; what several questions need of the rows is worked out once."""
 
-    rows: the columns of silver.user_days, decimals as whole ten thousandths, and of each column of named counts
-    NAME_names and NAME_counts; asked: n questions on these rows.
-    """
+    def __init__(self, rows: pa.Table, histories: Histories) -> None:
+        """rows: the columns of silver.user_days, decimals as whole ten thousandths, and of each column of named counts
+        NAME_names and NAME_counts; histories: whose and of which days they are."""
+        self._rows = rows
+        self.histories = histories
+        self.ints: Callable[[str], Ints] = cache(self._ints)
+        self.entries: Callable[[str], tuple[Entries, pa.Array]] = cache(self._entries)
+        self.sums: Callable[[str], Ints] = cache(lambda name: running_sums(self.ints(name)))
+        self.days: Callable[[str], Ints] = cache(lambda name: running_sums(self.ints(name) > 0))
+        self.weekends: Callable[[str], Ints] = cache(lambda name: running_sums(self.ints(name) * histories.is_weekend))
+        self.new_names: Callable[[str], Ints] = cache(
+            lambda name: running_sums(count_new(self.entries(name)[0], histories.user))
+        )
 
-    rows: pa.Table
-    asked: Asked
+    def texts(self, name: str) -> pa.Array:
+        """[n_rows] strings."""
+        return joined(self._rows.column(name))
 
-    def ints(self, name: str) -> Ints:
+    def _ints(self, name: str) -> Ints:
         """[n_rows] int64."""
-        return np.asarray(self.rows.column(name).to_numpy(), dtype=np.int64)
+        return np.asarray(self._rows.column(name).to_numpy(), dtype=np.int64)
 
-    def entries(self, name: str) -> tuple[Entries, pa.Array]:
+    def _entries(self, name: str) -> tuple[Entries, pa.Array]:
         """A column of named counts, and its names in sorted order."""
-        names, counts = (_flat(self.rows.column(f"{name}_{part}")) for part in ("names", "counts"))
+        names, counts = (_flat(self._rows.column(f"{name}_{part}")) for part in ("names", "counts"))
         codes, sorted_names = sorted_codes(names.values)
         offsets = names.offsets.to_numpy().astype(np.int64)
         count = counts.values.to_numpy().astype(np.int64)
@@ -73,28 +92,21 @@ def _flat(column: pa.ChunkedArray) -> pa.ListArray:
 
 
 class Evaluation:
-    """The values of features for the questions of one chunk; what several features need is worked out once."""
+    """The values of features for questions about one chunk; what several features need is worked out once."""
 
-    def __init__(self, chunk: Chunk) -> None:
+    def __init__(self, chunk: Chunk, asked: Asked) -> None:
         self._chunk = chunk
-        self._asked = chunk.asked
-        self._span: Callable[[int | None], Spans] = cache(self._asked.span)
-        self._ints: Callable[[str], Ints] = cache(chunk.ints)
-        self._entries: Callable[[str], tuple[Entries, pa.Array]] = cache(chunk.entries)
-        self._gaps: Callable[[str], Gaps] = cache(lambda name: summarise_gaps(self._ints(name) > 0, self._asked))
-        self._sums: Callable[[str], Ints] = cache(lambda name: running_sums(self._ints(name)))
-        self._days: Callable[[str], Ints] = cache(lambda name: running_sums(self._ints(name) > 0))
-        self._new: Callable[[str], Ints] = cache(
-            lambda name: running_sums(count_new(self._entries(name)[0], self._asked.histories.user))
-        )
+        self._asked = asked
+        self._span: Callable[[int | None], Spans] = cache(asked.span)
+        self._gaps: Callable[[str], Gaps] = cache(lambda name: summarise_gaps(chunk.ints(name) > 0, asked))
         self._tally: Callable[[str, int | None], Tally] = cache(
-            lambda name, window: tally(self._entries(name)[0], self._span(window))
+            lambda name, window: tally(chunk.entries(name)[0], self._span(window))
         )
 
     @property
     def is_known(self) -> npt.NDArray[np.bool_]:
         """[n]: True where the user had an event by the day."""
-        return first_marked(self._ints("n_events") > 0, self._span(None)) >= 0
+        return first_marked(self._chunk.ints("n_events") > 0, self._span(None)) >= 0
 
     def value(self, feature: Feature) -> pa.Array:
         """[n] of the feature's type, decimals as whole ten thousandths; null as its rule says."""
@@ -114,10 +126,10 @@ class Evaluation:
                 scale = SCALE if column in DECIMALS else 1
                 return ratio(self._sum(column, window), self._sum(over, window) * scale)
             case Days(column):
-                return between(self._days(column), self._span(window))
+                return between(self._chunk.days(column), self._span(window))
             case Weekend(column):
-                on_weekends = running_sums(self._ints(column) * self._asked.histories.is_weekend)
-                return ratio(between(on_weekends, self._span(window)), self._sum(column, window))
+                on_weekends = between(self._chunk.weekends(column), self._span(window))
+                return ratio(on_weekends, self._sum(column, window))
             case Since(column, which):
                 return self._days_since(column, which)
             case Rate(column):
@@ -127,19 +139,19 @@ class Evaluation:
             case Names(column, which):
                 return self._named(column, which, window)
             case First(column):
-                texts = self._texts(column)
+                texts = self._chunk.texts(column)
                 return taken(texts, first_marked(texts.is_valid().to_numpy(zero_copy_only=False), self._span(window)))
             case Latest(column, where):
-                return taken(self._texts(column), last_marked(self._ints(where) > 0, self._span(window)))
+                return taken(self._chunk.texts(column), last_marked(self._chunk.ints(where) > 0, self._span(window)))
             case Market():
                 raise ValueError("users/features.py: a rule of the market is none of a user's rows.")
 
     def _sum(self, column: str, window: int | None) -> Ints:
-        return between(self._sums(column), self._span(window))
+        return between(self._chunk.sums(column), self._span(window))
 
     def _days_since(self, column: str, which: str) -> npt.NDArray[np.float64]:
         mark = first_marked if which == "first" else last_marked
-        row = mark(self._ints(column) > 0, self._span(None))
+        row = mark(self._chunk.ints(column) > 0, self._span(None))
         days = self._asked.day - np.append(self._asked.histories.day, 0)[row]
         return np.where(row >= 0, days, np.nan)
 
@@ -151,13 +163,10 @@ class Evaluation:
 
     def _named(self, column: str, which: str, window: int | None) -> npt.NDArray[np.float64] | Ints | pa.Array:
         if which == "n" and window is None:
-            return between(self._new(column), self._span(None))
+            return between(self._chunk.new_names(column), self._span(None))
         found = self._tally(column, window)
         if which == "n":
             return found.n_distinct
         if which == "top":
-            return taken(self._entries(column)[1], found.top)
+            return taken(self._chunk.entries(column)[1], found.top)
         return found.entropy if which == "entropy" else ratio(found.top_count, found.total)
-
-    def _texts(self, name: str) -> pa.Array:
-        return joined(self._chunk.rows.column(name))

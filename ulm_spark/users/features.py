@@ -88,31 +88,31 @@ OUTPUT = ", ".join(
 def _answer_all(batches: Iterable[pa.RecordBatch], days: Ints) -> Iterator[pa.RecordBatch]:
     """Every user who is known by them, on each of the days; so many days at once as memory bounds."""
     for table in whole_users(batches):
-        n_at_once = max(1, QUESTIONS_AT_ONCE // (int(user_numbers(table)[-1]) + 1))
+        user = user_numbers(table)
+        chunk = Chunk(table, Histories(user, table.column("day").to_numpy().astype(np.int64)))
+        n_users = int(user[-1]) + 1
+        n_at_once = max(1, QUESTIONS_AT_ONCE // n_users)
         for start in range(0, len(days), n_at_once):
-            answered = _of_all(table, days[start : start + n_at_once])
-            if answered.num_rows:
-                yield answered
+            asked = _of_all(chunk, n_users, days[start : start + n_at_once])
+            if len(asked.user):
+                first_rows = np.searchsorted(user, asked.user)
+                yield answers(chunk, asked, table.column("user_id").take(pa.array(first_rows)))
 
 
-def _of_all(table: pa.Table, days: Ints) -> pa.RecordBatch:
-    user = user_numbers(table)
-    histories = Histories(user, table.column("day").to_numpy().astype(np.int64))
-    n_users = int(user[-1]) + 1
-    asked_user, asked_day = np.repeat(np.arange(n_users), len(days)), np.tile(days, n_users)
-    is_known = Evaluation(Chunk(table, Asked(histories, asked_user, asked_day))).is_known
-    asked = Asked(histories, asked_user[is_known], asked_day[is_known])
-    first_rows = np.searchsorted(user, asked.user)
-    return answers(Chunk(table, asked), table.column("user_id").take(pa.array(first_rows)))
+def _of_all(chunk: Chunk, n_users: int, days: Ints) -> Asked:
+    """About every user, as of each of the days by which they are known."""
+    asked = Asked(chunk.histories, np.repeat(np.arange(n_users), len(days)), np.tile(days, n_users))
+    is_known = Evaluation(chunk, asked).is_known
+    return Asked(chunk.histories, asked.user[is_known], asked.day[is_known])
 
 
-def answers(chunk: Chunk, user_id: pa.ChunkedArray) -> pa.RecordBatch:
+def answers(chunk: Chunk, asked: Asked, user_id: pa.ChunkedArray) -> pa.RecordBatch:
     """One row a question: as_of, user_id and all features but the market's; null for a user not known by then."""
-    evaluation = Evaluation(chunk)
+    evaluation = Evaluation(chunk, asked)
     is_known = evaluation.is_known
     values = (evaluation.value(feature) for feature in COMPUTED)
     columns = [
-        pa.array(chunk.asked.day.astype(np.int32)).cast(pa.date32()),
+        pa.array(asked.day.astype(np.int32)).cast(pa.date32()),
         joined(user_id),
         *(value if is_known.all() else pc.if_else(pa.array(is_known), value, None) for value in values),
     ]

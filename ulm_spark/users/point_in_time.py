@@ -53,9 +53,10 @@ def _answer_labels(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             continue
         user, day = user_numbers(table), table.column("day").to_numpy().astype(np.int64)
         histories = Histories(user[~is_label], day[~is_label])
-        chunk = Chunk(table.filter(pa.array(~is_label)), Asked(histories, user[is_label], day[is_label]))
+        chunk = Chunk(table.filter(pa.array(~is_label)), histories)
+        asked = Asked(histories, user[is_label], day[is_label])
         labels = table.filter(pa.array(is_label))
-        answered = answers(chunk, labels.column("user_id"))
+        answered = answers(chunk, asked, labels.column("user_id"))
         yield pa.RecordBatch.from_arrays(
             [*answered.columns, labels.column("carried").combine_chunks()], names=[*answered.schema.names, "carried"]
         )
