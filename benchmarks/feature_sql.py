@@ -135,7 +135,8 @@ select category, ln((sum(a) + 1) / cast(sum(b) + 1 as double)) trend,
 from seen where category is not null group by category
 """
 SEASON = """
-select sum(case when day_no > {last} - 7 then n else 0 end) / 7.0
+select sum(case when day_no > {last} - 7 then n else 0 end)
+  / cast(least(7, {last} - min(day_no) + 1) as double)
   / cast(sum(case when day_no > {last} - 364 then n else 0 end) as double) * least(364, {last} - min(day_no) + 1) season
 from {products} where day_no <= {last}
 """

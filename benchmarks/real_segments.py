@@ -24,7 +24,9 @@ from plotly.subplots import make_subplots
 
 from benchmarks.form import Goal, Result, main, none_of, progress
 from benchmarks.timed import run_ulm
-from ulm_spark.contracts.tables import BY_NAME
+from ulm_spark.contracts.gold import USER_SEGMENTS
+from ulm_spark.contracts.segments import USER_RFM
+from ulm_spark.contracts.stages import USER_STAGES
 from ulm_spark.pipeline.graph import job_names, upstream
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -39,11 +41,6 @@ group by s.segment, s.label order by s.segment
 CELLS = "select rfm_segment, count(*) n, round(sum(monetary), 0) revenue from gold.user_rfm group by 1 order by n desc"
 STAGES = "select stage, count(*) n from gold.user_stages group by stage order by stage"
 RFM = "select user_id, recency_days, frequency, cast(monetary as string) monetary from gold.user_rfm order by user_id"
-# Where gold.user_rfm is not there: the same three numbers of gold.user_features.
-RFM_OF_FEATURES = """
-select user_id, recency_days, n_purchase_days frequency, cast(net_revenue_life as string) monetary
-from gold.user_features where recency_days is not null order by user_id
-"""
 # Row by row what the adapters' descriptions say, in another system's SQL. Out: user_id, day, is_sale, amount.
 RAW = {
     "online_retail": """
@@ -86,7 +83,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Described:
-    """What the lake says of a shop's users, each a query's rows; empty where the lake has no such table."""
+    """What the lake says of a shop's users, each a query's rows."""
 
     segments: list[dict[str, str]]
     cells: list[dict[str, str]]
@@ -97,9 +94,7 @@ class Described:
 
 def needed_jobs() -> list[str]:
     """The jobs that write what is shown here, and all that they stand on."""
-    wanted = [
-        BY_NAME[name].writer for name in ("gold.user_segments", "gold.user_rfm", "gold.user_stages") if name in BY_NAME
-    ]
+    wanted = [table.writer for table in (USER_SEGMENTS, USER_RFM, USER_STAGES)]
     needed: set[str] = set()
     while wanted:
         job = wanted.pop()
@@ -109,10 +104,8 @@ def needed_jobs() -> list[str]:
     return [job for job in job_names() if job in needed]
 
 
-def ask(shop: Shop, lake: Path, query: str, *tables: str) -> list[dict[str, str]]:
-    """The rows of a query; none where a table that it names is not known."""
-    if any(name not in BY_NAME for name in tables):
-        return []
+def ask(shop: Shop, lake: Path, query: str) -> list[dict[str, str]]:
+    """The rows of a query."""
     return list(csv.DictReader(io.StringIO(run_ulm(["sql", query, *shop.options(lake)]).stdout)))
 
 
@@ -122,17 +115,16 @@ def describe(shop: Shop, lake: Path) -> Described:
     only = [part for job in needed_jobs() for part in ("--only", job)]
     run_ulm(["run", "--as-of", shop.as_of.isoformat(), *shop.options(lake), *only])
     metrics = "select key, value from (select explode(metrics) from ops.segment_models) order by key"
-    rfm = ask(shop, lake, RFM, "gold.user_rfm") or ask(shop, lake, RFM_OF_FEATURES)
     return Described(
         ask(shop, lake, SEGMENTS),
-        ask(shop, lake, CELLS, "gold.user_rfm"),
-        ask(shop, lake, STAGES, "gold.user_stages"),
+        ask(shop, lake, CELLS),
+        ask(shop, lake, STAGES),
         [
             row
             for row in ask(shop, lake, metrics)
             if row["key"].startswith(("n_segments", "silhouette", "stability", "is_chosen"))
         ],
-        count_wrong(shop, rfm),
+        count_wrong(shop, ask(shop, lake, RFM)),
     )
 
 

@@ -1,6 +1,6 @@
 """Churn labels: who is asked about, what counts as churned, and no look ahead."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -11,7 +11,7 @@ from ulm_spark.config.errors import ConfigError, RefusedError
 from ulm_spark.contracts.features import USER_FEATURES
 from ulm_spark.contracts.silver import ORDER_LINES
 from ulm_spark.predict.churn_conf import ChurnConf
-from ulm_spark.predict.labels import active_buyers, fit_label_days, label_churn, label_days
+from ulm_spark.predict.labels import active_buyers, fit_label_days, label_churn
 
 CONF = ChurnConf(active_days=90, horizon_days=30, n_label_days=3, min_history_days=20)
 AS_OF = date(2024, 3, 31)
@@ -32,17 +32,6 @@ def purchase(user_id: str | None, lined_at: datetime, line_type: str = "purchase
 def churned(spark: SparkSession, frame: DataFrame, *lines: dict[str, object]) -> dict[str, bool]:
     labelled = label_churn(frame, rows_of(spark, ORDER_LINES, lines), LABEL_ON, CONF, AS_OF, "UTC")
     return {row["user_id"]: row["is_churned"] for row in labelled.collect()}
-
-
-def test_label_days_lie_whole_horizons_before_the_day() -> None:
-    days = label_days(date(2023, 1, 1), AS_OF, CONF)
-    assert days == (date(2024, 1, 1), date(2024, 1, 31), LABEL_ON)
-    assert all(day + timedelta(days=CONF.horizon_days) <= AS_OF for day in days)
-
-
-def test_a_label_day_needs_its_history_to_the_day() -> None:
-    assert label_days(LABEL_ON - timedelta(days=19), AS_OF, CONF) == (LABEL_ON,)
-    assert label_days(LABEL_ON - timedelta(days=18), AS_OF, CONF) == ()
 
 
 def test_too_little_history_is_refused_with_what_to_do(spark: SparkSession) -> None:

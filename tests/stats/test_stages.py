@@ -1,5 +1,7 @@
 """Stages by rules: thresholds that differ for entering and leaving, and nothing that looks ahead."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,9 @@ def told(days: str, rules: StageRules = RULES) -> str:
         ("L........", "AAAADDDDC"),  # late from twice the usual gap on, lost from four times
         ("L.........L", "AAAADDDDCCA"),  # who never bought begins anew
         ("B........L.B...", "GGGGDDDDCCCWWGG"),  # a visit brings no buyer back, a purchase does, for two weeks
-        ("B....L", "GGGGDG"),  # activity ends decline
+        ("B....B", "GGGGDG"),  # a purchase ends decline
+        ("B....L", "GGGGDD"),  # a visit does not
+        ("B....LL", "GGGGDDG"),  # activity at the usual gap does
         ("B........B........B", "GGGGDDDDCWWGGGGGGGM"),  # nine weeks are a usual gap by then
     ],
 )
@@ -34,11 +38,17 @@ def test_lateness_by_the_users_own_gap_moves_through_the_stages(days: str, expec
     assert told(days) == expected
 
 
-def test_between_the_thresholds_a_user_stays_as_they_were() -> None:
-    # With late_leave above the lateness that a purchase leaves behind, only a return ends decline.
-    loose = StageRules(usual_gap_days=7, gap_weight=1, late_enter=3, late_leave=1, lost_enter=9)
-    assert told("B..", loose) == "GGG"
-    assert told("B...", loose)[-1] == "D"
+@pytest.mark.parametrize(
+    ("days", "late_leave", "expected"),
+    [
+        ("B....L.L", 1.0, "GGGGDDDG"),  # three weeks are the usual gap by then, and two lie between the visits
+        ("B....L.L", 0.5, "GGGGDDDD"),
+        ("B....LL", 0.5, "GGGGDDG"),
+        ("B....LLL", 0.1, "GGGGDDDD"),
+    ],
+)
+def test_decline_ends_where_visits_are_near_again(days: str, late_leave: float, expected: str) -> None:
+    assert told(days, replace(RULES, late_leave=late_leave)) == expected
 
 
 def test_an_order_of_several_counts_each() -> None:

@@ -166,7 +166,7 @@ def _market(which: str, shop: list[Row], category: object, as_of: date) -> float
             return None
         life = min(364, max(days for _, days in ago) + 1)
         week, year = (sum(int(_n(row, "n_events")) for row, days in ago if days < limit) for limit in (7, 364))
-        return (week / 7) / (year / life)
+        return (week / min(7, life)) / (year / life)
     latest: dict[object, object] = {}
     for row, _ in sorted(ago, key=lambda pair: -pair[1]):
         latest[row["product_id"]] = row["category"] or latest.get(row["product_id"])

@@ -25,6 +25,7 @@ def test_what_was_bought_was_seen_and_quiet_days_have_no_rate(spark: SparkSessio
     rows = [
         session("bounced", "a", at(-2)),
         session("viewed", "a", at(-2, 13), n_views=2),
+        session("clicked", "f", at(-2, 16), n_clicks=1),
         session("carted unseen", "b", at(-2, 14), n_carts=1),
         session("bought", "c", at(-2, 15), has_purchase=True),
         session("visited", "c", at(0)),
@@ -33,7 +34,7 @@ def test_what_was_bought_was_seen_and_quiet_days_have_no_rate(spark: SparkSessio
         session("of tomorrow", "d", at(1), has_purchase=True),
     ]
     expected = [
-        (AS_OF, day(-2), 4, 3, 2, 1, 3 / 4, 2 / 3, 1 / 2, 1 / 4),
+        (AS_OF, day(-2), 5, 4, 2, 1, 4 / 5, 2 / 4, 1 / 2, 1 / 5),
         (AS_OF, day(-1), 0, 0, 0, 0, None, None, None, None),
         (AS_OF, day(0), 2, 0, 0, 0, 0.0, None, None, 0.0),
     ]

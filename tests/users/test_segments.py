@@ -1,11 +1,13 @@
 """Segments: planted groups are found again, numbered by size, and named."""
 
+import math
 import random
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -96,9 +98,20 @@ def test_profiles_hold_means_in_units_and_effects_in_deviations(features: DataFr
         assert weighted == pytest.approx(0, abs=1e-6)
 
 
+def distances(features: DataFrame, model: SegmentModel) -> dict[str, dict[int, float]]:
+    """Of each user, how far the centre of each segment is."""
+    scaled = model.pipeline.transform(features).select("user_id", vector_to_array("scaled").alias("x")).collect()
+    return {
+        row["user_id"]: {segment.number: math.dist(row["x"], segment.centre) for segment in model.segments}
+        for row in scaled
+    }
+
+
 def test_distance_is_to_the_nearest_centre(features: DataFrame, model: SegmentModel) -> None:
-    rows = assign_segments(features, model).collect()
-    assert all(0 <= row["distance"] < 1.5 for row in rows)
+    known = distances(features, model)
+    for row in assign_segments(features, model).collect():
+        assert row["distance"] == pytest.approx(min(known[row["user_id"]].values()), abs=1e-9)
+        assert row["distance"] == pytest.approx(known[row["user_id"]][row["segment"]], abs=1e-9)
 
 
 def test_the_order_and_partitions_of_the_users_do_not_matter(
@@ -147,7 +160,8 @@ def test_every_model_finds_planted_groups(features: DataFrame, no_day: DataFrame
     groups = {name: {row["segment"] for row in rows if row["user_id"].startswith(name)} for name in GROUPS}
     assert groups == {"loyal": {0}, "lapsed": {1}, "looker": {2}}
     assert found.metrics["stability"] > 0.7
-    assert all(0 <= row["distance"] < 1.5 for row in rows)
+    known = distances(features, found)
+    assert all(row["distance"] == pytest.approx(known[row["user_id"]][row["segment"]], abs=1e-9) for row in rows)
 
 
 def test_a_sample_gives_centres_and_every_user_gets_a_segment(

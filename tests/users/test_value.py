@@ -16,7 +16,7 @@ from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.contracts.value import USER_VALUE_SERIES, USER_VALUES, VALUE_WEIGHTS
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.users.value import list_series, score_users
-from ulm_spark.users.value_conf import ValueConf, past_days
+from ulm_spark.users.value_conf import ValueConf
 from ulm_spark.users.value_weights import LearnedWeights, fit_weights, list_examples, weight_rows
 
 AS_OF = date(2024, 3, 31)
@@ -102,9 +102,8 @@ def shop(seed: int, n_users: int = 40) -> list[Row]:
 def test_learned_weights_are_those_of_a_regression_on_the_examples(spark: SparkSession) -> None:
     days = rows_of(spark, USER_DAYS, shop(1))
     learned = fit_weights(days, AS_OF, LEARNING)
-    past = past_days(AS_OF - timedelta(days=75), AS_OF, LEARNING)
-    assert past == (date(2024, 2, 20), date(2024, 3, 11))
-    examples = list_examples(days, past, LEARNING).toPandas()
+    # The two days that have a horizon behind them by as_of, and history before them.
+    examples = list_examples(days, (date(2024, 2, 20), date(2024, 3, 11)), LEARNING).toPandas()
     x = np.asarray(examples["x"].tolist(), dtype=float)
     y = examples["y"].astype(float).to_numpy()
     oracle = LinearRegression(positive=True).fit(x / x.std(axis=0), y).coef_ / x.std(axis=0)

@@ -28,3 +28,18 @@ def end_of(as_of: date, zone: str) -> datetime:
 def start_of(day: date, zone: str) -> datetime:
     """The first instant, in UTC, of a local day."""
     return end_of(day - timedelta(days=1), zone)
+
+
+def past_days(
+    first_on: date | None, as_of: date, horizon_days: int, n_days: int, min_history_days: int
+) -> tuple[date, ...]:
+    """The days whose next horizon is over by as_of, oldest first: as_of less one horizon, two, ..., n_days of them.
+
+    Rule: what follows a day d is (d, d + horizon_days]; none ends after as_of, and no two overlap. A day needs
+          min_history_days from first_on up to and including itself.
+    Edge: empty where history is too short, or first_on is None since there is none.
+    """
+    if first_on is None:
+        return ()
+    days = (as_of - timedelta(days=horizon_days * n) for n in range(n_days, 0, -1))
+    return tuple(day for day in days if (day - first_on).days + 1 >= min_history_days)

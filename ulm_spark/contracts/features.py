@@ -278,7 +278,7 @@ _TASTES = (
 _MARKET = (
     Feature("category_trend", "DOUBLE", "Shop-wide growth of the user's top category: ln of the events of 30 days over those of the 30 before, each plus 1", Market("trend"), 30, "", "without a top_category that a product still has", "market"),
     Feature("category_price_index", "DOUBLE", "Shop-wide price level of the user's top category: 30 days over the 30 before, matched products, geometric mean", Market("price_index"), 30, "", "where no product of it was priced in both", "market"),
-    Feature("season_index", "DOUBLE", "The shop's events a day: 7 days over 364, or over its life where that is shorter", Market("season"), 7, "", "where no product had an event in them", "market"),
+    Feature("season_index", "DOUBLE", "The shop's events a day: 7 days over 364, each over its life where that is shorter", Market("season"), 7, "", "where no product had an event in them", "market"),
 )  # fmt: skip
 
 CATALOGUE: tuple[Feature, ...] = (*_TIMING, *_COUNTS, *_PURCHASES, *_VISITS, *_HABITS, *_TASTES, *_MARKET)

@@ -3,7 +3,7 @@
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.contracts.table import RESTATED_IN_PLACE, Column, Table
 
-NAMED_COUNTS = "ARRAY<STRUCT<name: STRING, n: INT>>"
+NAMED_COUNTS = "ARRAY<STRUCT<name: STRING, n: BIGINT>>"
 """Names with their counts, sorted by name; each name once, each count above 0."""
 
 FILTERS_ATTRIBUTE = "filters"

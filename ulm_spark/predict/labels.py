@@ -5,19 +5,19 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.config.clock import end_of
+from ulm_spark.config.clock import end_of, past_days
 from ulm_spark.config.errors import RefusedError
 from ulm_spark.predict.churn_conf import ChurnConf
 
 
 def fit_label_days(order_lines: DataFrame, conf: ChurnConf, as_of: date, zone: str) -> tuple[date, ...]:
-    """The label days that the purchases of silver.order_lines known by as_of allow.
+    """The label days that the purchases of silver.order_lines known by as_of allow: past_days from the first on.
 
     Errors: RefusedError where they allow none.
     """
     known = _purchases(order_lines, as_of, zone)
     first_on: date | None = known.agg(F.min("lined_on")).collect()[0][0]
-    days = label_days(first_on, as_of, conf) if first_on else ()
+    days = past_days(first_on, as_of, conf.horizon_days, conf.n_label_days, conf.min_history_days)
     if not days:
         raise RefusedError(
             f"churn: found the first purchase on {first_on} for {as_of}; expected at least "
@@ -25,17 +25,6 @@ def fit_label_days(order_lines: DataFrame, conf: ChurnConf, as_of: date, zone: s
             "and churn.horizon_days for it. Ingest more history, choose a later as_of, or set them lower."
         )
     return days
-
-
-def label_days(first_purchase_on: date, as_of: date, conf: ChurnConf) -> tuple[date, ...]:
-    """The days whose outcome is known by as_of, oldest first: as_of less one horizon, two, ...
-
-    Rule: the outcome window of a label day d is (d, d + horizon_days]; none ends after as_of, and
-          no two overlap. A day needs min_history_days of purchases up to and including itself.
-    Edge: empty where history is too short.
-    """
-    days = (as_of - timedelta(days=conf.horizon_days * n) for n in range(conf.n_label_days, 0, -1))
-    return tuple(day for day in days if (day - first_purchase_on).days + 1 >= conf.min_history_days)
 
 
 def active_buyers(features: DataFrame, active_days: int) -> DataFrame:

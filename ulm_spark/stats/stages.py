@@ -21,8 +21,9 @@ class StageRules:
 
     usual_gap_days: gap between periods with activity that is taken as usual for a user of whom nothing is known.
     gap_weight: how many gaps of the user's own weigh as much as that. late_enter: lateness from which on the user is
-    in decline. late_leave: below which decline ends. lost_enter: from which on the user is churned, which ends
-    with a purchase, for one who never bought with a visit. mature_purchases: orders from which on the user is
+    in decline, which ends with a purchase, or where activity is no more than late_leave usual gaps behind the activity
+    before it. lost_enter: from which on the user is churned, which ends with a purchase, for one who never bought with
+    a visit. mature_purchases: orders from which on the user is
     mature, also for the hidden Markov model. won_back_days: how long a user who came back counts as won back, for
     the model the mean of it.
     """
@@ -43,6 +44,7 @@ def stages_by_rules(buys: Ints, looks: Ints, born: Ints, rules: StageRules, peri
     Rule:   a user's gap is (gap_weight * usual + own gaps' sum) / (gap_weight + their number); gaps are counted in
             periods, one of them at least. Orders: none is acquisition, below mature_purchases growth, else maturity;
             lateness turns them into decline and churned, a purchase when churned into won back.
+            A visit after a long silence ends no decline by itself: the next one, soon after it, does.
     Edge:   a user who bought nothing and is lost is churned; the next visit makes an acquisition of them again.
     """
     n_users, n_periods = buys.shape
@@ -54,12 +56,14 @@ def stages_by_rules(buys: Ints, looks: Ints, born: Ints, rules: StageRules, peri
     back_until = np.full(n_users, -1)
     for t in range(n_periods):
         has_bought, has_acted = buys[:, t] > 0, (buys[:, t] + looks[:, t]) > 0
-        gap, acts = acts.gap(usual, rules.gap_weight), acts.told(has_acted, t)
+        gap, before, acts = acts.gap(usual, rules.gap_weight), acts.silence(t), acts.told(has_acted, t)
         late = acts.silence(t) / gap
+        is_regular = has_acted & (before <= rules.late_leave * gap)
         is_back = (level == _LOST) & has_bought & (n_bought > 0)
         back_until = np.where(is_back, t + won_back, back_until)
         n_bought = n_bought + buys[:, t]
-        level = _next_level(level, late, np.where(n_bought > 0, has_bought, has_acted), rules)
+        returns = np.where(level == _LATE, has_bought | is_regular, np.where(n_bought > 0, has_bought, has_acted))
+        level = _next_level(level, late, returns, rules)
         alive = np.where(n_bought >= rules.mature_purchases, MATURITY, np.where(n_bought > 0, GROWTH, ACQUISITION))
         alive = np.where(t < back_until, WON_BACK, alive)
         stages[:, t] = np.where(level == _PRESENT, alive, np.where(level == _LATE, DECLINE, CHURNED))
@@ -68,11 +72,9 @@ def stages_by_rules(buys: Ints, looks: Ints, born: Ints, rules: StageRules, peri
 
 
 def _next_level(level: Ints, late: Floats, returns: NDArray[np.bool_], rules: StageRules) -> Ints:
-    """Between the thresholds of entering and leaving, all stay as they were."""
-    was_present, was_lost = level == _PRESENT, level == _LOST
-    stays_late = late >= np.where(was_present, rules.late_enter, rules.late_leave)
-    fresh = np.where(late >= rules.lost_enter, _LOST, np.where(stays_late, _LATE, _PRESENT))
-    return np.where(was_lost, np.where(returns, _PRESENT, _LOST), np.where(returns, _PRESENT, fresh))
+    """Who is late or lost stays so until they return, and who is late gets lost."""
+    sunk = np.where(late >= rules.lost_enter, _LOST, np.where(late >= rules.late_enter, _LATE, _PRESENT))
+    return np.where((level != _PRESENT) & returns, _PRESENT, np.maximum(level, sunk))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ _COUNTS = ("n_sessions", "n_view_sessions", "n_cart_sessions", "n_purchase_sessi
 
 
 def furthest_step() -> Column:
-    """1 visit, 2 view, 3 cart, 4 purchase: the furthest step of a row of silver.sessions."""
-    return F.when(F.col("has_purchase"), 4).when(F.col("n_carts") > 0, 3).when(F.col("n_views") > 0, 2).otherwise(1)
+    """1 visit, 2 view (a click too), 3 cart, 4 purchase: the furthest step of a row of silver.sessions."""
+    n_looks = F.col("n_views") + F.col("n_clicks")
+    return F.when(F.col("has_purchase"), 4).when(F.col("n_carts") > 0, 3).when(n_looks > 0, 2).otherwise(1)
 
 
 def closed_by_end(sessions: DataFrame, as_of: date, zone: str) -> DataFrame:

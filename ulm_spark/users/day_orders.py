@@ -20,11 +20,11 @@ def sum_orders(order_lines: DataFrame) -> tuple[DataFrame, DataFrame, DataFrame]
     lines = order_lines.where(F.col("user_id").isNotNull()).withColumn("day_on", F.col("lined_on"))
     bought = lines.where(F.col("line_type") == "purchase")
     began = bought.groupBy("user_id", "order_id").agg(F.min("day_on").alias("day_on"))
-    units = F.array(F.struct(F.col("product_id").alias("name"), F.col("quantity").alias("n"))).alias("products")
+    unit = F.struct(F.col("product_id").alias("name"), F.col("quantity").cast("bigint").alias("n"))
     return (
         lines.groupBy(*KEY).agg(*_sums()),
         began.select(*KEY, F.lit(1).alias("n_orders")),
-        bought.where("is_item").select(*KEY, units),
+        bought.where("is_item").select(*KEY, F.array(unit).alias("products")),
     )
 
 

@@ -27,7 +27,7 @@ SUMS = {
 instant of first_channel."""
 
 _DAY_BITS = 20
-_NAMED_TYPE = pa.struct([("name", pa.string()), ("n", pa.int32())])
+_NAMED_TYPE = pa.struct([("name", pa.string()), ("n", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Groups:
         told = codes >= 0
         of_group, code, n = sum_by_name(group[told], codes[told], counts[told], max(len(names), 1))
         offsets = np.concatenate(([0], np.cumsum(np.bincount(of_group, minlength=len(self)))))
-        columns = [names.take(pa.array(code)), pa.array(n.astype(np.int32))]
+        columns = [names.take(pa.array(code)), pa.array(n)]
         entries = pa.StructArray.from_arrays(columns, fields=list(_NAMED_TYPE))
         return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), entries)
 

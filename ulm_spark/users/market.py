@@ -74,14 +74,14 @@ def summarise_season(product_days: DataFrame, asked: DataFrame) -> DataFrame:
     """How busy the last 7 days were beside a usual week.
 
     In:   as summarise_categories.
-    Out:  key as_of; season_index: events a day of 7 days over those of 364, or of all days since the shop's first where
-          those are fewer; null where there was none.
+    Out:  key as_of; season_index: events a day of 7 days over those of 364, each of as many days as there are since
+          the shop's first; null where there was none.
     """
     shop = product_days.groupBy("day_on").agg(F.sum("n_events").alias("n_events"), F.lit(0).alias("shop"))
     days = asked.select("as_of", F.lit(0).alias("shop")).distinct()
     known = _with_questions(shop, days, "shop", "n_events")
     age = F.col("day") - F.min(F.when(~F.col("is_asked"), F.col("day"))).over(_days_ago("shop", 0, 1_000_000)) + 1
-    recent = F.sum("n_events").over(_days_ago("shop", 0, SEASON_DAYS - 1)) / SEASON_DAYS
+    recent = F.sum("n_events").over(_days_ago("shop", 0, SEASON_DAYS - 1)) / F.least(age, F.lit(SEASON_DAYS))
     usual = F.sum("n_events").over(_days_ago("shop", 0, YEAR_DAYS - 1)) / F.least(age, F.lit(YEAR_DAYS))
     return (
         known.select("as_of", "is_asked", F.try_divide(_zero(recent), usual).alias("season_index"))

@@ -81,13 +81,13 @@ def _part_in_words(part: str) -> Column:
 def _prices() -> Column:
     """Both ends of the band, a power of two to the next."""
     band = F.col("top_price_band").try_cast("int")
-    low, high = (F.round(F.pow(F.lit(2.0), band + n), 2).cast("string") for n in (0, 1))
+    low, high = (F.pow(F.lit(2.0), band + n).cast("decimal(38,2)").cast("string") for n in (0, 1))
     return F.concat(_plain(low), F.lit(" to "), _plain(high))
 
 
 def _plain(number: Column) -> Column:
-    """32 in the place of 32.0."""
-    return F.regexp_replace(number, r"\.0$", "")
+    """32 in the place of 32.00."""
+    return F.regexp_replace(number, r"\.00$", "")
 
 
 def _purchases() -> Column:

@@ -16,7 +16,8 @@ def summarise_product_days(events: DataFrame) -> DataFrame:
     Out:  silver.product_days.
     Rule: a purchase without quantity is one unit; the category is that of most events that name one, ties the first by
           name; the currency is the first by name of those of prices above 0.
-    Edge: listings, and events without product, are left out.
+    Edge: listings, and events without product, are left out. A shop is taken to sell in one currency: price_sum adds up
+          prices of several as they are.
     """
     is_priced = F.col("unit_price") > 0
     acts = events.where(F.col("event_type").isin(*SHOPPER_EVENT_TYPES) & F.col("product_id").isNotNull())

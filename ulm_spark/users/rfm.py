@@ -36,13 +36,14 @@ def score_rfm(features: DataFrame) -> DataFrame:
         F.col("net_revenue_life").cast(MONEY).alias("monetary"),
         "currency",
     )
-    return (
-        bought.withColumn("recency_score", _score(-F.col("recency_days")))
-        .withColumn("frequency_score", _score(F.col("frequency")))
-        .withColumn("monetary_score", _score(F.col("monetary")))
-        .withColumn("rfm_segment", _cell())
-        .select(*USER_RFM.column_names)
-    )
+    scored = bought
+    for name, score, value in (
+        ("recency_days", "recency_score", -F.col("recency_days")),
+        ("frequency", "frequency_score", F.col("frequency")),
+        ("monetary", "monetary_score", F.col("monetary")),
+    ):
+        scored = scored.join(_scores(bought, name, value).withColumnRenamed("score", score), on=["as_of", name])
+    return scored.withColumn("rfm_segment", _cell()).select(*USER_RFM.column_names)
 
 
 def sum_rfm_grid(scored: DataFrame) -> DataFrame:
@@ -60,14 +61,14 @@ def sum_rfm_grid(scored: DataFrame) -> DataFrame:
     return sums.select(*RFM_GRID.column_names)
 
 
-def _score(value: Column) -> Column:
+def _scores(bought: DataFrame, name: str, value: Column) -> DataFrame:
+    """The score of each value of a column: as_of, the column, score. Different values alone meet in one task."""
+    counted = bought.groupBy("as_of", name).agg(F.count(F.lit(1)).alias("n"))
     of_day = Window.partitionBy("as_of")
-    n_all = F.count(F.lit(1)).over(of_day.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing))
-    # A range frame ends behind the last of equal values, so that no order among them is needed.
-    n_up_to = F.count(F.lit(1)).over(of_day.orderBy(value).rangeBetween(Window.unboundedPreceding, Window.currentRow))
-    n_equal = F.count(F.lit(1)).over(of_day.orderBy(value).rangeBetween(Window.currentRow, Window.currentRow))
-    place = (2 * n_up_to - n_equal) * N_SCORES
-    return (1 + (place - place % (2 * n_all)) / (2 * n_all)).cast("int")
+    n_all = F.sum("n").over(of_day.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing))
+    n_up_to = F.sum("n").over(of_day.orderBy(value).rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    place = (2 * n_up_to - F.col("n")) * N_SCORES
+    return counted.select("as_of", name, (1 + (place - place % (2 * n_all)) / (2 * n_all)).cast("int").alias("score"))
 
 
 def _cell() -> Column:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 
 from ulm_spark.config.require import require
 from ulm_spark.contracts.user_days import USER_DAYS
@@ -62,14 +61,3 @@ class ValueConf:
     def behaviours(self) -> tuple[str, ...]:
         """The behaviours that are weighed, by name."""
         return tuple(sorted(self.weights))
-
-
-def past_days(first_on: date | None, as_of: date, conf: ValueConf) -> tuple[date, ...]:
-    """The days whose next horizon is over by as_of, oldest first: as_of less one horizon, two, ...
-
-    Edge: empty where history is too short.
-    """
-    if first_on is None:
-        return ()
-    days = (as_of - timedelta(days=conf.horizon_days * n) for n in range(conf.n_label_days, 0, -1))
-    return tuple(day for day in days if (day - first_on).days + 1 >= conf.min_history_days)

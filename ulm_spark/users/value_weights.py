@@ -9,9 +9,10 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from ulm_spark.config.clock import past_days
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.stats.nonnegative import Moments, correlation, nonnegative_weights
-from ulm_spark.users.value_conf import BEHAVIOURS, ValueConf, past_days
+from ulm_spark.users.value_conf import BEHAVIOURS, ValueConf
 
 _EXACT = "decimal(38,4)"
 
@@ -48,7 +49,8 @@ def fit_weights(user_days: DataFrame, as_of: date, conf: ValueConf) -> LearnedWe
           with more revenue.
     """
     known = user_days.where(F.col("day_on") <= F.lit(as_of))
-    days = past_days(known.agg(F.min("day_on")).collect()[0][0], as_of, conf)
+    first_on = known.agg(F.min("day_on")).collect()[0][0]
+    days = past_days(first_on, as_of, conf.horizon_days, conf.n_label_days, conf.min_history_days)
     if not days:
         least = conf.min_history_days + conf.horizon_days
         return LearnedWeights(None, 0, f"value: fewer than {least} days of history; weights are as configured")
