@@ -16,16 +16,16 @@ import ulm_spark.users
 from tests.frames import rows_of, texts_of
 from tests.users.shop_rows import AS_OF, ZONE, Row, random_shop
 from ulm_spark.config.clock import end_of
+from ulm_spark.contracts.bronze import QUARANTINE
+from ulm_spark.contracts.marketing import MARKETING_SPEND
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.contracts.table import Table
-from ulm_spark.contracts.tables import BY_NAME
 from ulm_spark.contracts.user_days import PRODUCT_DAYS, USER_DAYS
 
-TABLES_OF = {
+FRAMES: dict[str, Table] = {
     "events": EVENTS, "sessions": SESSIONS, "order_lines": ORDER_LINES, "lines": ORDER_LINES, "orders": ORDERS,
-    "user_days": USER_DAYS, "product_days": PRODUCT_DAYS, "spend": BY_NAME.get("silver.marketing_spend"),
+    "user_days": USER_DAYS, "product_days": PRODUCT_DAYS, "spend": MARKETING_SPEND, "quarantine": QUARANTINE,
 }  # fmt: skip
-FRAMES: dict[str, Table] = {name: table for name, table in TABLES_OF.items() if table is not None}
 """Parameters that are tables of the lake, and so hold the future too."""
 VALUES: dict[str, object] = {
     "as_of": AS_OF,
@@ -141,6 +141,7 @@ def rows_now_and_later() -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
         for channel in ("ads", "email")
     ]
     now["spend"] = [row for row in later["spend"] if local_day(row, "day_on") <= AS_OF]
+    now["quarantine"], later["quarantine"] = [], [{"source_line": 1, "day_on": AS_OF + timedelta(days=1)}]
     now["order_lines"], later["order_lines"] = now["lines"], later["lines"]
     return now, later
 
