@@ -55,7 +55,7 @@ def tally(entries: Entries, spans: Spans) -> Tally:
     bounds = _parts(lengths, entries.n_names)
     for low, high in pairwise(bounds):
         part = slice(int(low), int(high))
-        places = _places(starts[part], lengths[part])
+        places = places_in(starts[part], lengths[part])
         asked = np.repeat(np.arange(high - low), lengths[part])
         question, code, count = sum_by_name(asked, entries.code[places], entries.count[places], entries.n_names)
         _describe(found, int(low), question, code, count)
@@ -92,7 +92,7 @@ def _parts(lengths: Ints, n_names: int) -> list[int]:
     return bounds
 
 
-def _places(starts: Ints, lengths: Ints) -> Ints:
+def places_in(starts: Ints, lengths: Ints) -> Ints:
     """All places start, start + 1, ... of each run, one run after the other."""
     ends = np.cumsum(lengths)
     steps: Ints = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)

@@ -11,26 +11,17 @@ from ulm_spark.contracts.silver import SHOPPER_EVENT_TYPES
 from ulm_spark.contracts.user_days import FILTERS_ATTRIBUTE, SENTIMENT_ATTRIBUTE
 from ulm_spark.stats.histories import Ints
 from ulm_spark.users.chunks import SCALE, joined, large_tables, taken
-from ulm_spark.users.day_sums import SUMS, Groups, group_rows
+from ulm_spark.users.day_sums import PARTS, TOLD, Groups, group_rows, list_names, list_numbers
 
 _PLURALS = {"search": "searches", "purchase": "purchases"}
 _COUNTS = tuple(f"n_{_PLURALS.get(kind, f'{kind}s')}" for kind in SHOPPER_EVENT_TYPES)
 _PARTS_OF_DAY = ("night_events", "morning_events", "afternoon_events", "evening_events")
 _HOURS_OF_PART = 6
 _TEXTS = {"categories": "category", "brands": "brand", "devices": "device", "channels": "channel"}
-ACTS = {
-    name: SUMS[name]
-    for name in (
-        "user_id", "day", "n_events", *_COUNTS,
-        "n_filtered_searches", "n_ratings", "rating_sum", "n_sentiments", "sentiment_sum", *_PARTS_OF_DAY,
-        "first_us", "first_channel", "hours", "price_bands", *_TEXTS,
-    )
-}  # fmt: skip
-"""Those columns of SUMS that events tell."""
 
 
 def sum_acts(events: DataFrame, zone: str) -> DataFrame:
-    """Rows of ACTS, one or more per user and local day with an event of theirs: their sums are what was done.
+    """Rows of TOLD, one or more per user and local day with an event of theirs: their sums are what was done.
 
     In:   silver.events, any span.
     Rule: a filter is named where its text is not blank; a sentiment counts where its text is a number from -1 to 1, and
@@ -38,7 +29,7 @@ def sum_acts(events: DataFrame, zone: str) -> DataFrame:
     Edge: listings and events without user_id are left out. Events are summed up where they lie, some hundred
           thousand at once, before anything is exchanged.
     """
-    return _measured(events, zone).mapInArrow(_sum_chunks, ", ".join(f"{name} {kind}" for name, kind in ACTS.items()))
+    return _measured(events, zone).mapInArrow(_sum_chunks, ", ".join(f"{name} {kind}" for name, kind in TOLD.items()))
 
 
 def _measured(events: DataFrame, zone: str) -> DataFrame:
@@ -83,20 +74,28 @@ def _sum_events(events: pa.Table) -> pa.RecordBatch:
     us = events.column("us").to_numpy()
     began = groups.earliest(us, channel)
     hour = joined(events.column("hour"))
+    n_groups = len(groups)
+    nowhere = pa.nulls(n_groups, pa.string())
+    numbers = _numbers(groups, events, hour.to_numpy().astype(np.int64))
+    hours = pa.array([f"{n:02d}" for n in range(24)]).take(pa.array(hour))
+    price_bands = joined(events.column("price_band")).cast(pa.string())
+    texts = {name: joined(events.column(text)) for name, text in _TEXTS.items()}
+    names, counts = list_names(groups, {"hours": hours, "price_bands": price_bands, **texts})
     columns = {
         "user_id": joined(events.column("user_id")).take(pa.array(groups.first)),
         "day": joined(events.column("day")).take(pa.array(groups.first)),
-        **_numbers(groups, events, hour.to_numpy().astype(np.int64)),
+        "part": pa.array(np.full(n_groups, list(PARTS).index("acts"), dtype=np.int32)),
+        "numbers": list_numbers([numbers[name] for name in PARTS["acts"]]),
         "first_us": taken(pa.array(us), began),
         "first_channel": taken(channel, began),
-        "hours": _named(groups, pa.array([f"{n:02d}" for n in range(24)]).take(pa.array(hour))),
-        "price_bands": _named(groups, joined(events.column("price_band")).cast(pa.string())),
-        **{name: _named(groups, joined(events.column(text))) for name, text in _TEXTS.items()},
+        "currency": nowhere,
+        "names": names,
+        "counts": counts,
     }
-    return pa.RecordBatch.from_arrays([columns[name] for name in ACTS], names=list(ACTS))
+    return pa.RecordBatch.from_arrays([columns[name] for name in TOLD], names=list(TOLD))
 
 
-def _numbers(groups: Groups, events: pa.Table, hour: Ints) -> dict[str, pa.Array]:
+def _numbers(groups: Groups, events: pa.Table, hour: Ints) -> dict[str, Ints]:
     kind = events.column("kind").to_numpy()
     found = {"n_events": groups.sums(np.ones(len(kind), dtype=np.int64))}
     for number, name in enumerate(_COUNTS):
@@ -109,7 +108,3 @@ def _numbers(groups: Groups, events: pa.Table, hour: Ints) -> dict[str, pa.Array
         found[f"n_{noun}"] = groups.sums(values.is_valid().to_numpy(zero_copy_only=False))
         found[f"{name}_sum"] = groups.sums(values.fill_null(0).to_numpy())
     return found
-
-
-def _named(groups: Groups, texts: pa.Array) -> pa.Array:
-    return groups.named(groups.number, texts, np.ones(len(texts), dtype=np.int64))

@@ -1,12 +1,11 @@
 """What is the value of each feature of the catalogue, for questions about users in a chunk of rows?"""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ulm_spark.contracts.features import (
     CATALOGUE,
@@ -25,7 +24,7 @@ from ulm_spark.contracts.features import (
     Weekend,
 )
 from ulm_spark.contracts.silver import MONEY
-from ulm_spark.contracts.user_days import DECIMALS, USER_DAYS
+from ulm_spark.contracts.user_days import DECIMALS, NAMED, USER_DAYS
 from ulm_spark.stats.gaps import Gaps, summarise_gaps
 from ulm_spark.stats.histories import (
     Asked,
@@ -38,7 +37,7 @@ from ulm_spark.stats.histories import (
     ratio,
     running_sums,
 )
-from ulm_spark.stats.shares import Entries, Tally, count_new, tally
+from ulm_spark.stats.shares import Entries, Tally, count_new, places_in, tally
 from ulm_spark.users.chunks import SCALE, joined, sorted_codes, taken
 
 COMPUTED: tuple[Feature, ...] = tuple(f for f in CATALOGUE if not isinstance(f.rule, Market))
@@ -51,14 +50,20 @@ def columns_of(features: Sequence[Feature] = COMPUTED) -> tuple[str, ...]:
     return tuple(name for name in USER_DAYS.column_names if name in wanted)
 
 
+PLAIN = tuple(name for name in columns_of() if name not in NAMED and name not in TEXTS)
+LISTED = tuple(name for name in columns_of() if name in NAMED)
+"""Columns of numbers, and of names, of silver.user_days that features are made of."""
+
+
 class Chunk:
     """All rows of some users; what several questions need of the rows is worked out once."""
 
     def __init__(self, rows: pa.Table, histories: Histories) -> None:
-        """rows: the columns of silver.user_days, decimals as whole ten thousandths, and of each column of named counts
-        NAME_names and NAME_counts; histories: whose and of which days they are."""
+        """Rows as features.engine_columns has them, and whose and of which days they are."""
         self._rows = rows
         self.histories = histories
+        numbers = joined(rows.column("numbers")).flatten().to_numpy()
+        self._numbers: Ints = numbers.reshape(rows.num_rows, len(PLAIN) + len(LISTED))
         self.ints: Callable[[str], Ints] = cache(self._ints)
         self.entries: Callable[[str], tuple[Entries, pa.Array]] = cache(self._entries)
         self.sums: Callable[[str], Ints] = cache(lambda name: running_sums(self.ints(name)))
@@ -74,21 +79,30 @@ class Chunk:
 
     def _ints(self, name: str) -> Ints:
         """[n_rows] int64."""
-        return np.asarray(self._rows.column(name).to_numpy(), dtype=np.int64)
+        return np.ascontiguousarray(self._numbers[:, PLAIN.index(name)])
+
+    @cached_property
+    def _names(self) -> tuple[Ints, pa.Array, Ints, Ints]:
+        """Of all entries the codes, sorted names and counts; [n_rows, n_columns] where a column's entries begin."""
+        codes, names = sorted_codes(joined(self._rows.column("names")).flatten())
+        counts = joined(self._rows.column("counts")).flatten().to_numpy()
+        lengths = self._numbers[:, len(PLAIN) :]
+        starts = (np.cumsum(lengths) - lengths.ravel()).reshape(lengths.shape)
+        return codes, names, counts, starts
 
     def _entries(self, name: str) -> tuple[Entries, pa.Array]:
         """A column of named counts, and its names in sorted order."""
-        names, counts = (_flat(self._rows.column(f"{name}_{part}")) for part in ("names", "counts"))
-        codes, sorted_names = sorted_codes(names.values)
-        offsets = names.offsets.to_numpy().astype(np.int64)
-        count = counts.values.to_numpy().astype(np.int64)
-        return Entries(offsets, codes, count, len(sorted_names)), sorted_names
-
-
-def _flat(column: pa.ChunkedArray) -> pa.ListArray:
-    """A column of lists in one piece, without what a slice leaves out."""
-    lists = joined(column)
-    return pa.ListArray.from_arrays(pc.subtract(lists.offsets, lists.offsets[0]), lists.flatten())
+        all_codes, all_names, counts, starts = self._names
+        column = LISTED.index(name)
+        lengths = self._numbers[:, len(PLAIN) + column]
+        places = places_in(starts[:, column], lengths)
+        codes = all_codes[places]
+        is_own = np.zeros(len(all_names), dtype=bool)
+        is_own[codes] = True
+        own_code = np.cumsum(is_own) - 1
+        names = all_names.take(pa.array(np.flatnonzero(is_own)))
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        return Entries(offsets, own_code[codes], counts[places], len(names)), names
 
 
 class Evaluation:

@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 from ulm_spark.contracts.features import USER_FEATURES, Names
 from ulm_spark.contracts.silver import MONEY
-from ulm_spark.contracts.user_days import DECIMALS, NAMED
+from ulm_spark.contracts.user_days import DECIMALS
 from ulm_spark.stats.histories import Asked, Histories, Ints
 from ulm_spark.users.chunks import SCALE, in_type, joined, together, user_numbers, whole_users
-from ulm_spark.users.feature_rules import COMPUTED, TEXTS, Chunk, Evaluation, columns_of
+from ulm_spark.users.feature_rules import COMPUTED, LISTED, PLAIN, TEXTS, Chunk, Evaluation
 from ulm_spark.users.market import join_market
 
 _EPOCH = date(1970, 1, 1)
@@ -48,14 +48,21 @@ def build_features_on(user_days: DataFrame, product_days: DataFrame, days: Seque
 
 
 def engine_columns(first_as_of: date | None) -> tuple[Column, ...]:
-    """The columns of silver.user_days as the engine takes them; no names older than any window from first_as_of on."""
-    wanted = columns_of()
-    plain = [name for name in wanted if name not in NAMED]
+    """The columns of silver.user_days as the engine takes them; no names older than any window from first_as_of on.
+
+    Few and short, since they go through an exchange: user_id, day, the texts; numbers, those of PLAIN, decimals as
+    whole ten thousandths, and behind them how many names each of LISTED has; names and counts, those of LISTED one
+    by one.
+    """
+    listed = [_listed(name, first_as_of) for name in LISTED]
+    lengths = (F.size(names).cast("bigint") for names, _ in listed)
     return (
         F.col("user_id"),
         F.unix_date("day_on").alias("day"),
-        *(_plain(name) for name in plain),
-        *(part for name in wanted if name in NAMED for part in _named(name, first_as_of)),
+        *(F.col(name) for name in TEXTS),
+        F.array(*(_whole(name) for name in PLAIN), *lengths).alias("numbers"),
+        F.concat(*(names for names, _ in listed)).alias("names"),
+        F.concat(*(counts for _, counts in listed)).alias("counts"),
     )
 
 
@@ -64,20 +71,19 @@ def in_contract_types(names: Sequence[str]) -> tuple[Column, ...]:
     return tuple(in_type(c.name, c.type) for c in USER_FEATURES.columns if c.name in names)
 
 
-def _plain(name: str) -> Column:
-    if name in TEXTS:
-        return F.col(name)
-    return (F.col(name) * F.lit(SCALE) if name in DECIMALS else F.col(name)).cast("bigint").alias(name)
+def _whole(name: str) -> Column:
+    return (F.col(name) * F.lit(SCALE) if name in DECIMALS else F.col(name)).cast("bigint")
 
 
-def _named(name: str, first_as_of: date | None) -> tuple[Column, Column]:
+def _listed(name: str, first_as_of: date | None) -> tuple[Column, Column]:
+    """Names and counts of a column."""
     windows = [f.window_days for f in COMPUTED if isinstance(f.rule, Names) and f.rule.column == name]
     longest = None if None in windows else max(window or 0 for window in windows)
     names, counts = F.col(f"{name}.name"), F.col(f"{name}.n")
     if longest is not None and first_as_of is not None:
         is_recent = F.date_diff(F.lit(first_as_of), "day_on") < longest
         names, counts = (F.when(is_recent, part).otherwise(F.array()) for part in (names, counts))
-    return names.alias(f"{name}_names"), counts.alias(f"{name}_counts")
+    return names, counts
 
 
 OUTPUT = ", ".join(

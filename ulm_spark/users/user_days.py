@@ -5,11 +5,11 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.user_days import DECIMALS, NAMED, USER_DAYS
+from ulm_spark.contracts.user_days import NAMED_COUNTS, USER_DAYS
 from ulm_spark.users.chunks import SCALE, in_type, together
 from ulm_spark.users.day_acts import sum_acts
 from ulm_spark.users.day_orders import sum_orders
-from ulm_spark.users.day_sums import NUMBERS, SUMS, merge_days
+from ulm_spark.users.day_sums import MARKS, PARTS, SUMS, TOLD, merge_days
 
 
 def summarise_user_days(events: DataFrame, sessions: DataFrame, order_lines: DataFrame, zone: str) -> DataFrame:
@@ -23,8 +23,9 @@ def summarise_user_days(events: DataFrame, sessions: DataFrame, order_lines: Dat
     Edge: a day on which nothing happened has no row; counts and sums of what did not happen are 0.
     """
     # All are sums of the same rows: they go through one exchange together, and are added up behind it.
-    parts = (sum_acts(events, zone), sum_visits(sessions, zone), *sum_orders(order_lines))
-    told = reduce(DataFrame.unionByName, map(_as_sums, parts))
+    lines, orders, units = sum_orders(order_lines)
+    parts = {"visits": sum_visits(sessions, zone), "lines": lines, "orders": orders, "units": units}
+    told = reduce(DataFrame.unionByName, (_told(*part) for part in parts.items()), sum_acts(events, zone))
     merged = together(told).mapInArrow(merge_days, ", ".join(f"{name} {kind}" for name, kind in SUMS.items()))
     dated = merged.withColumn("day_on", F.date_from_unix_date("day"))
     return dated.select(*(in_type(c.name, c.type) for c in USER_DAYS.columns))
@@ -57,19 +58,17 @@ def closing_day(zone: str) -> Column:
     return F.to_date(F.from_utc_timestamp(last_us, zone))
 
 
-def _as_sums(part: DataFrame) -> DataFrame:
-    """The part's rows with all columns of SUMS: 0, no name or null where the part tells nothing."""
-    part = part if "day" in part.columns else part.withColumn("day", F.unix_date("day_on"))
-    types = dict(part.dtypes)
-    columns = []
-    for name, kind in SUMS.items():
-        if name not in types:
-            neutral = F.lit(0) if name in NUMBERS else F.array() if name in NAMED else F.lit(None)
-            columns.append(neutral.cast(kind).alias(name))
-            continue
-        is_decimal = name in DECIMALS and types[name].startswith("decimal")
-        value = F.col(name) * SCALE if is_decimal else F.col(name)
-        filled = F.coalesce(value, F.lit(0)) if name in NUMBERS else value
-        filled = F.coalesce(filled, F.array().cast(kind)) if name in NAMED else filled
-        columns.append(filled.cast(kind).alias(name))
-    return part.select(*columns)
+def _told(name: str, part: DataFrame) -> DataFrame:
+    """The part's rows as rows of TOLD."""
+    decimals = {column for column, kind in part.dtypes if kind.startswith("decimal")}
+    numbers = (F.col(n) * SCALE if n in decimals else F.col(n) for n in PARTS[name])
+    products = F.col("products") if "products" in part.columns else F.array().cast(NAMED_COUNTS)
+    columns = {
+        "day": F.unix_date("day_on"),
+        "part": F.lit(list(PARTS).index(name)),
+        "numbers": F.array(*(F.coalesce(number.cast("bigint"), F.lit(0)) for number in numbers)),
+        "names": F.transform(products, lambda entry: F.concat(F.lit(MARKS["products"]), entry["name"])),
+        "counts": F.transform(products, lambda entry: entry["n"]),
+    }
+    found = (columns.get(c, F.col(c) if c in part.columns else F.lit(None)) for c in TOLD)
+    return part.select(*(value.cast(kind).alias(c) for value, (c, kind) in zip(found, TOLD.items(), strict=True)))
