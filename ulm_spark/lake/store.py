@@ -181,15 +181,17 @@ class Lake:
         # Only what differs goes into the MERGE: it would rewrite every file that holds a key of the frame.
         compared = differences(self.read(table, before) if part is None else part, frame, table, delete_missing)
         with persisted(compared, StorageLevel.DISK_ONLY) as changes:
-            n_changes, most_of_a_key, days = summarise_differences(changes, table)
-            if n_changes == 0:
+            found = summarise_differences(changes, table)
+            if found.n_rows == 0:
                 return Written(before, 0)
-            if most_of_a_key > 1:
+            if found.most_of_a_key > 1:
                 raise ContractError(
-                    f"{table.name}: found a frame with {most_of_a_key} rows of one key; expected one. "
+                    f"{table.name}: found a frame with {found.most_of_a_key} rows of one key; expected one. "
                     f"Make {', '.join(table.key)} unique."
                 )
-            self._merge_changes(changes, table, "" if part is None else whereabouts(days, table))
+            if found.are_new:
+                return self.append(changes.select(*table.column_names), table)
+            self._merge_changes(changes, table, "" if part is None else whereabouts(found.days, table))
         return self._written(table, before)
 
     def _merge_changes(self, changes: DataFrame, table: Table, whereabouts: str) -> None:
