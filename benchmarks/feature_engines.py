@@ -1,9 +1,10 @@
 """The engines that benchmarks.features holds against each other, each task in a process of its own.
 
-    python -m benchmarks.feature_engines TASK LAKE OUT
+    python -m benchmarks.feature_engines TASK LAKE OUT [--events N --users N]
 
-Tasks of ours: build (silver.user_days and silver.product_days by their job; again after new events: their
-increment), day and days (features of one day, and of 12, from stored days), draw and labels (features at so many
+Tasks of ours: build (silver.user_days and silver.product_days by their job), increments (the shop of so many events
+and users lives N_MORE_DAYS on, and the job runs after each of them, all in one session; seconds is the median), day and
+days (features of one day, and of 12, from stored days), draw and labels (features at so many
 pairs of user and day). naive_day, naive_days: Spark, a grouping a window. duckdb_day, duckdb_days: DuckDB, days
 summed up first. Each reads the same files of silver tables, and writes features as Parquet. The last line of stdout
 is one JSON object: seconds, the start of the engine left out.
@@ -17,12 +18,14 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from statistics import median
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from benchmarks.feature_duckdb import open_tables, sum_up_days, write_features
 from benchmarks.feature_naive import build_naively
+from benchmarks.feature_shop import append_day
 from benchmarks.sessionizers import N_CORES, spark_session
 from jobs import build_user_days
 from ulm_spark.contracts.ops import RUNS
@@ -35,6 +38,7 @@ AS_OF = date(2025, 12, 31)
 MONTH_ENDS = tuple(date(2025 + month // 12, month % 12 + 1, 1) - timedelta(days=1) for month in range(1, 13))
 N_LABELS, N_QUICK_LABELS = 10_000_000, 100_000
 DUCKDB_MEMORY = "8GB"
+INCREMENTS, N_MORE_DAYS = "increments", 3
 
 
 def _build(lake: Lake, out: Path) -> None:
@@ -101,6 +105,20 @@ def run_spark(task: str, root: Path, out: Path) -> dict[str, float]:
     return {"seconds": seconds}
 
 
+def run_increments(root: Path, n_events: int, n_users: int) -> dict[str, float]:
+    """The job's increments, day after day: the first in a session that is new, the others in one that is warm."""
+    seconds = []
+    with tempfile.TemporaryDirectory(prefix="ulm-benchmark-") as folder:
+        lake = Lake(spark_session(folder, n_partitions=32), LakeConf(root=str(root)))
+        for nth in range(N_MORE_DAYS):
+            append_day(lake, n_events, n_users, nth)
+            began_s = time.monotonic()
+            _build(lake, root)
+            seconds.append(time.monotonic() - began_s)
+        lake.spark.stop()
+    return {"seconds": median(seconds), "first_s": seconds[0]}
+
+
 def run_duckdb(task: str, root: Path, out: Path) -> dict[str, float]:
     """DuckDB: both its steps, together and apart."""
     with tempfile.TemporaryDirectory(prefix="ulm-benchmark-") as folder:
@@ -117,10 +135,15 @@ def run_duckdb(task: str, root: Path, out: Path) -> dict[str, float]:
 def main() -> int:
     """The command line: TASK LAKE OUT."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=(*SPARK_TASKS, *DUCKDB_TASKS))
+    parser.add_argument("task", choices=(*SPARK_TASKS, *DUCKDB_TASKS, INCREMENTS))
     parser.add_argument("lake", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--events", type=int, default=0)
+    parser.add_argument("--users", type=int, default=0)
     given = parser.parse_args()
+    if given.task == INCREMENTS:
+        print(json.dumps(run_increments(given.lake, given.events, given.users)))
+        return 0
     engine = run_spark if given.task in SPARK_TASKS else run_duckdb
     print(json.dumps(engine(given.task, given.lake, given.out)))
     return 0

@@ -36,11 +36,12 @@ def fill_lake(lake: Lake, n_events: int, n_users: int) -> None:
     _append_days(lake, _visits(lake, n_visits, n_users, 0, max(8, n_visits // 100_000), day), 0, n_visits)
 
 
-def append_day(lake: Lake, n_events: int, n_users: int) -> None:
-    """One more day, the day after the year, with a day's share of n_events, by the same shoppers."""
+def append_day(lake: Lake, n_events: int, n_users: int, nth: int) -> None:
+    """The nth day after the year, from 0, with a day's share of n_events, by the same shoppers."""
     n_visits, n_more = n_events // EVENTS_A_VISIT, n_events // EVENTS_A_VISIT // N_DAYS
-    visits = _visits(lake, n_more, n_users, n_visits, 2, F.lit(N_DAYS).cast("long"))
-    _append_days(lake, visits, n_visits, n_visits + n_more)
+    first = n_visits + nth * n_more
+    visits = _visits(lake, n_more, n_users, first, 2, F.lit(N_DAYS + nth).cast("long"))
+    _append_days(lake, visits, first, first + n_more)
 
 
 def _append_days(lake: Lake, visits: DataFrame, first: int, last: int) -> None:
