@@ -1,7 +1,8 @@
 """Tell who comes back, who goes on to buy, and what a user brings and costs.
 
-Reads silver's events, sessions, orders, order_lines and marketing_spend as known at the end of as_of. Writes the
-day's slices of contracts/metrics.py's tables (user_retention to channel_acquisition); a re-run replaces them.
+Reads silver's user_days, events, sessions, orders, order_lines and marketing_spend as known at the end of as_of.
+Writes the day's slices of contracts/metrics.py's tables (user_retention to channel_acquisition); a re-run replaces
+them.
 """
 
 import sys
@@ -13,6 +14,7 @@ from pyspark.sql import SparkSession
 from ulm_spark.contracts import metrics as tables
 from ulm_spark.contracts.marketing import MARKETING_SPEND
 from ulm_spark.contracts.silver import ORDER_LINES, ORDERS, SESSIONS
+from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.persisted import persisted
@@ -43,8 +45,9 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
         sessions, orders, lines, spend = (ledger.read(t) for t in (SESSIONS, ORDERS, ORDER_LINES, MARKETING_SPEND))
         events = attributed_events(ledger, conf.identity)
         ledger.replace(summarise_conversion(sessions, as_of, zone), tables.DAILY_CONVERSION)
-        ledger.replace(summarise_acquisition(events, lines, spend, as_of, zone, windows), tables.CHANNEL_ACQUISITION)
-        with persisted(list_active_days(events, as_of, zone)) as days:
+        user_days = ledger.read(USER_DAYS)
+        ledger.replace(summarise_acquisition(user_days, lines, spend, as_of, zone, windows), tables.CHANNEL_ACQUISITION)
+        with persisted(list_active_days(user_days, as_of)) as days:
             ledger.replace(summarise_user_retention(days, as_of, conf.metrics), tables.USER_RETENTION)
             ledger.replace(summarise_customers(days, lines, as_of, zone), tables.DAILY_CUSTOMERS)
             facts = ShopFacts(events, days, sessions, orders, lines, spend)

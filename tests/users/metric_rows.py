@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from tests.frames import rows_of
 from tests.users.shop_rows import AS_OF, ZONE, Row, at, event, line, random_shop
 from ulm_spark.config.clock import end_of
 from ulm_spark.contracts.marketing import MARKETING_SPEND
-from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS, SHOPPER_EVENT_TYPES
+from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.users.active_days import list_active_days
 from ulm_spark.users.shop_metrics import ShopFacts
 
@@ -31,12 +32,16 @@ class Shop:
         events = rows_of(spark, EVENTS, self.events)
         return ShopFacts(
             events,
-            list_active_days(events, AS_OF, ZONE),
+            list_active_days(self.user_days(spark), AS_OF),
             rows_of(spark, SESSIONS, self.sessions),
             rows_of(spark, ORDERS, self.orders),
             rows_of(spark, ORDER_LINES, self.lines),
             rows_of(spark, MARKETING_SPEND, self.spend),
         )
+
+    def user_days(self, spark: SparkSession) -> DataFrame:
+        """What the events make of silver.user_days, as far as the metrics read it."""
+        return rows_of(spark, USER_DAYS, days_of(self.events))
 
     def known(self) -> "Shop":
         """What the end of as_of knows."""
@@ -53,6 +58,20 @@ class Shop:
         """The same rows in another order."""
         parts = (self.events, self.sessions, self.orders, self.lines, self.spend)
         return Shop(*(random.Random(2).sample(part, len(part)) for part in parts))
+
+
+def days_of(events: list[Row]) -> list[Row]:
+    """A row per user and local day of a shopper's events: how many, and the first channel."""
+    of_day: dict[tuple[object, object], list[Row]] = {}
+    for row in events:
+        if row["user_id"] is not None and row["event_type"] in SHOPPER_EVENT_TYPES:
+            of_day.setdefault((row["user_id"], row["event_on"]), []).append(row)
+    days: list[Row] = []
+    for (user, day), rows in of_day.items():
+        named = [(row["event_at"], row["channel"]) for row in rows if row.get("channel") is not None]
+        first = min(named)[1] if named else None  # type: ignore[type-var]
+        days.append({"user_id": user, "day_on": day, "n_events": len(rows), "first_channel": first})
+    return days
 
 
 def orders_of(lines: list[Row]) -> list[Row]:

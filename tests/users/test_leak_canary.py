@@ -177,11 +177,11 @@ def call(function: Args, shop: Shop) -> list[str]:
 
 def made(name: str, shop: Shop) -> DataFrame:
     """A frame that a transform of the room makes for others."""
-    makers = {"active_days": ("active_days.list_active_days", ("events",))}
+    makers = {"active_days": ("active_days.list_active_days", ("user_days",))}
     if name not in makers:
         pytest.fail(f"found a parameter {name} that this test can't fill; add it to FRAMES, VALUES or makers")
     maker, tables = makers[name]
-    return cast(DataFrame, FUNCTIONS[maker](*(shop[table] for table in tables), AS_OF, ZONE))
+    return cast(DataFrame, FUNCTIONS[maker](*(shop[table] for table in tables), AS_OF))
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - set(LOOKS_AHEAD)))

@@ -5,13 +5,13 @@ from datetime import date
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.frames import rows_of, utc
-from tests.users.metric_rows import random_metric_shop
+from tests.frames import rows_of
+from tests.users.metric_rows import days_of, random_metric_shop
 from tests.users.metrics_oracle import retention_by_loops
-from tests.users.shop_rows import AS_OF, ZONE, Row
+from tests.users.shop_rows import AS_OF
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.contracts.metrics import USER_RETENTION
-from ulm_spark.contracts.silver import EVENTS
+from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.users.active_days import list_active_days
 from ulm_spark.users.metrics_conf import MetricsConf
 from ulm_spark.users.retention import summarise_user_retention
@@ -58,23 +58,6 @@ def test_one_user_of_one_day_is_a_cohort_of_which_nothing_is_over(spark: SparkSe
     assert retained(spark, {}, "01-01", CONF) == set()
 
 
-def test_a_day_of_23_hours_is_one_day(spark: SparkSession) -> None:
-    def seen(event_id: str, event_at: str, event_on: str) -> Row:
-        when: Row = {"event_at": utc(event_at), "event_on": date.fromisoformat(event_on)}
-        return {"event_id": event_id, "user_id": "u", "event_type": "view", **when}
-
-    events = [
-        seen("1", "2024-03-30T22:59:00", "2024-03-30"),
-        seen("2", "2024-03-30T23:00:00", "2024-03-31"),
-        seen("3", "2024-03-31T22:00:00", "2024-04-01"),  # Berlin's midnight after the day that lost an hour
-    ]
-    conf = MetricsConf(retention_days=(1, 2), bracket_ends=(1,))
-    for as_of, expected in ((date(2024, 3, 31), {(1, 1)}), (date(2024, 4, 1), {(1, 1), (2, 1)})):
-        active = list_active_days(rows_of(spark, EVENTS, events), as_of, "Europe/Berlin")
-        told = summarise_user_retention(active, as_of, conf).where("kind = 'classic'")
-        assert {(row["first_day"], row["n_retained"]) for row in told.collect()} == expected
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_retention_equals_plain_loops_in_any_order_and_future_events_move_nothing(
     spark: SparkSession, seed: int
@@ -82,7 +65,7 @@ def test_retention_equals_plain_loops_in_any_order_and_future_events_move_nothin
     shop = random_metric_shop(seed, 12)
     expected = retention_by_loops(shop.events, AS_OF, CONF)
     for rows in (shop.events, shop.shuffled().events, shop.known().events):
-        active = list_active_days(rows_of(spark, EVENTS, rows), AS_OF, ZONE)
+        active = list_active_days(rows_of(spark, USER_DAYS, days_of(rows)), AS_OF)
         told = summarise_user_retention(active, AS_OF, CONF)
         assert {tuple(row) for row in told.select(*SHOWN).collect()} == expected
 

@@ -7,12 +7,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.frames import rows_of, texts_of
-from tests.users.metric_rows import Shop, orders_of, random_metric_shop
+from tests.users.metric_rows import Shop, days_of, orders_of, random_metric_shop
 from tests.users.metrics_oracle import metrics_by_loops
 from tests.users.shop_rows import AS_OF, ZONE, Row, at, event, line, session
 from ulm_spark.contracts.marketing import MARKETING_SPEND
 from ulm_spark.contracts.metrics import CHANNEL_ACQUISITION, SHOP_METRIC_CATALOGUE, SHOP_METRICS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES
+from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.users.acquisition import summarise_acquisition
 from ulm_spark.users.satisfaction import sum_answers, sum_ratings
 from ulm_spark.users.shop_metrics import ShopFacts, summarise_shop
@@ -63,8 +64,9 @@ def test_the_figures_equal_plain_loops(spark: SparkSession, seed: int) -> None:
 def test_neither_the_order_of_rows_nor_the_future_moves_a_digit(spark: SparkSession) -> None:
     shop = random_metric_shop(5, 8)
     tables = []
-    for facts in (shop.frames(spark), shop.shuffled().frames(spark), shop.known().frames(spark)):
-        won = summarise_acquisition(facts.events, facts.lines, facts.spend, AS_OF, ZONE, WINDOWS)
+    for one in (shop, shop.shuffled(), shop.known()):
+        facts = one.frames(spark)
+        won = summarise_acquisition(one.user_days(spark), facts.lines, facts.spend, AS_OF, ZONE, WINDOWS)
         metrics = summarise_shop(facts, AS_OF, ZONE, WINDOWS, "JPY")
         assert metrics.columns == list(SHOP_METRICS.column_names)
         tables.append((texts_of(metrics), texts_of(won)))
@@ -150,7 +152,7 @@ def test_a_new_buyer_costs_what_was_spent_on_the_channel_that_came_first(spark: 
     spend = [paid(0, "ads", "20"), paid(-29, "ads", "10.5"), paid(-30, "ads", "9"), paid(-3, "email", "5"),
              paid(1, "ads", "99"), paid(-80, "radio", "0")]  # fmt: skip
     table = summarise_acquisition(
-        rows_of(spark, EVENTS, events),
+        rows_of(spark, USER_DAYS, days_of(events)),
         rows_of(spark, ORDER_LINES, lines),
         rows_of(spark, MARKETING_SPEND, spend),
         AS_OF,

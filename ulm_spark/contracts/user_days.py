@@ -86,7 +86,7 @@ USER_DAYS = Table(
     cluster_by=("day_on",),
     properties=RESTATED_IN_PLACE,
     writer="build_user_days",
-    readers=("build_user_features", "train_churn", "value_users", "stage_users"),
+    readers=("build_user_features", "train_churn", "value_users", "stage_users", "build_shop_metrics"),
 )
 
 DECIMALS = tuple(column.name for column in USER_DAYS.columns if column.type == MONEY)

@@ -7,19 +7,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ulm_spark.contracts.metrics import CHANNEL_ACQUISITION
-from ulm_spark.contracts.silver import MONEY, SHOPPER_EVENT_TYPES
+from ulm_spark.contracts.silver import MONEY
 from ulm_spark.users.active_days import list_purchase_days, span_of
-from ulm_spark.users.windows import in_last, known_before_end
+from ulm_spark.users.windows import in_last
 
 UNKNOWN = "unknown"
 
 
 def summarise_acquisition(
-    events: DataFrame, lines: DataFrame, spend: DataFrame, as_of: date, zone: str, window_days: Sequence[int]
+    user_days: DataFrame, lines: DataFrame, spend: DataFrame, as_of: date, zone: str, window_days: Sequence[int]
 ) -> DataFrame:
     """New buyers, spend and cost of acquisition by channel and window, as known at the end of as_of.
 
-    In:   silver.events, silver.order_lines, silver.marketing_spend, any span.
+    In:   silver.user_days, silver.order_lines, silver.marketing_spend, any span.
     Out:  gold.channel_acquisition: of each window the channels with spend or a new buyer.
     Rule: a new buyer is a user whose first purchase in the lake is in the window; the channel is that of the
           user's first event that has one (first touch), ties in time by name. cac = spend of the window on the
@@ -28,7 +28,7 @@ def summarise_acquisition(
           spend. Channels are compared by name as events and files write them.
     """
     firsts = span_of(list_purchase_days(lines, as_of, zone), "bought_on")
-    channels = first_channels(events, as_of, zone)
+    channels = first_channels(user_days, as_of)
     won = firsts.join(channels, on="user_id", how="left").select(
         F.coalesce("channel", F.lit(UNKNOWN)).alias("channel"), F.col("first_on").alias("day_on"), F.lit(1).alias("one")
     )
@@ -51,10 +51,11 @@ def summarise_acquisition(
     return told.withColumns({"as_of": F.lit(as_of), "cac": cac}).select(*CHANNEL_ACQUISITION.column_names)
 
 
-def first_channels(events: DataFrame, as_of: date, zone: str) -> DataFrame:
-    """The channel of each user's first event that has one, ties in time by name: user_id, channel."""
-    known = known_before_end(events, "event_at", as_of, zone)
-    is_told = F.col("event_type").isin(*SHOPPER_EVENT_TYPES) & F.col("channel").isNotNull()
-    first = known.where(is_told).groupBy("user_id", "channel").agg(F.min("event_at").alias("first_at"))
-    earliest = F.min(F.struct("first_at", "channel")).alias("earliest")
-    return first.groupBy("user_id").agg(earliest).select("user_id", F.col("earliest.channel").alias("channel"))
+def first_channels(user_days: DataFrame, as_of: date) -> DataFrame:
+    """The channel of each user's first event that has one, ties in time by name: user_id, channel.
+
+    In: silver.user_days, any span.
+    """
+    known = user_days.where((F.col("day_on") <= F.lit(as_of)) & F.col("first_channel").isNotNull())
+    first = F.min(F.struct("day_on", "first_channel")).alias("first")
+    return known.groupBy("user_id").agg(first).select("user_id", F.col("first.first_channel").alias("channel"))

@@ -5,20 +5,18 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import SHOPPER_EVENT_TYPES
 from ulm_spark.users.windows import known_before_end
 
 
-def list_active_days(events: DataFrame, as_of: date, zone: str) -> DataFrame:
+def list_active_days(user_days: DataFrame, as_of: date) -> DataFrame:
     """One row per user and local day with an event of theirs, as known at the end of as_of.
 
-    In:   silver.events, any span.
+    In:   silver.user_days, any span.
     Out:  key (user_id, active_on).
-    Rule: a shopper's event of any kind makes a day active; a listing is nobody's event.
-    Edge: events without a user are left out.
+    Edge: a day on which a visit only closed, or an order line only lies, is not active.
     """
-    known = known_before_end(events, "event_at", as_of, zone).where(F.col("event_type").isin(*SHOPPER_EVENT_TYPES))
-    return known.select("user_id", F.col("event_on").alias("active_on")).distinct()
+    known = user_days.where((F.col("day_on") <= F.lit(as_of)) & (F.col("n_events") > 0))
+    return known.select("user_id", F.col("day_on").alias("active_on"))
 
 
 def list_purchase_days(lines: DataFrame, as_of: date, zone: str) -> DataFrame:
