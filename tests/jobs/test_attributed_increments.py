@@ -127,8 +127,10 @@ def test_a_third_log_in_makes_the_device_a_shared_one_and_what_is_gone_takes_its
 
 def test_what_is_described_and_counted_are_the_persons_of_the_visits(replay: PersonReplay) -> None:
     by_person = Attribution(attributes_users=True)
-    for job in (build_sequences, build_user_features, build_metrics):
+    for job in (build_sequences, build_metrics):
         job.run(replay.spark, job.Conf(lake=replay.conf, identity=by_person), replay.day)
+    # Features are made of silver.user_days, whose users are the persons.
+    build_user_features.run(replay.spark, build_user_features.Conf(lake=replay.conf), replay.day)
     users = {row[0] for row in replay.lake.read(USER_FEATURES).select("user_id").collect()}
     assert users == replay.users()[0]
     assert {row[0] for row in replay.lake.read(SEQUENCES).select("user_id").collect()} <= users

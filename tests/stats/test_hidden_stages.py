@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.stats.planted_stages import PLANTED, letters
 from ulm_spark.stats.hidden_stages import (
     AWAY,
     BACK,
@@ -21,21 +22,6 @@ from ulm_spark.stats.hidden_stages import (
     stages_by_model,
 )
 from ulm_spark.stats.hidden_stages_fit import fit_stages
-from ulm_spark.stats.stages import STAGE_LETTERS
-
-PLANTED = Parameters(
-    weights=(0.6, 0.4),
-    first_rates=(0.3, 0.6),
-    buy_rates=(0.25, 1.2),
-    look_rates=(0.4, 2.0),
-    buy_factors=(1.0, 0.2, 0.0, 1.0),
-    look_factors=(1.0, 0.4, 0.02, 1.0),
-    fades=(0.05, 0.03, 0.08),
-    recovers=0.1,
-    leaves=0.4,
-    returns=0.05,
-    settles=0.1,
-)
 
 
 def drawn(n_users: int, n_periods: int, seed: int) -> tuple[Activity, NDArray[np.int64]]:
@@ -121,19 +107,19 @@ def test_periods_before_the_first_and_other_users_change_nothing(many: tuple[Act
     assert np.allclose(filter_stages(padded, PLANTED)[0][0, 5:], expected, atol=1e-12)
 
 
-def letters(days: str) -> str:
+def told(days: str) -> str:
     counts = [np.asarray([[int(day == kind) for day in days]]) for kind in "BL"]
-    told = stages_by_model(Activity(*counts, np.zeros(1, dtype=np.int64)), PLANTED, 3, Cuts(0.5, 0.7, 0.15))
-    assert np.all((told.p_stage > 0) & (told.p_stage <= 1 + 1e-12))
-    return "".join(STAGE_LETTERS[stage] for stage in told.stage[0])
+    found = stages_by_model(Activity(*counts, np.zeros(1, dtype=np.int64)), PLANTED, 3, Cuts(0.5, 0.7, 0.15))
+    assert np.all((found.p_stage > 0) & (found.p_stage <= 1 + 1e-12))
+    return letters(found.stage[0])
 
 
 def test_stages_follow_orders_silence_and_return() -> None:
-    assert letters("LBBB")[-1] == "M"
-    silent = letters("LBBBLLBL" + "." * 20)
+    assert told("LBBB")[-1] == "M"
+    silent = told("LBBBLLBL" + "." * 20)
     assert silent[-1] == "C"
-    assert letters("LBBBLLBL" + "." * 20 + "BB")[-1] == "W"
-    assert letters("L" + "." * 40)[-1] == "C"
+    assert told("LBBBLLBL" + "." * 20 + "BB")[-1] == "W"
+    assert told("L" + "." * 40)[-1] == "C"
 
 
 def test_an_account_with_hundreds_of_orders_a_period_leaves_all_probabilities_finite() -> None:

@@ -1,8 +1,5 @@
 """Non-negative least squares from sums, beside scipy's and scikit-learn's own on the data."""
 
-from functools import reduce
-from operator import add
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -30,12 +27,6 @@ def test_weights_are_those_of_a_regression_on_the_data_that_allows_none_below_ze
     oracle = LinearRegression(positive=True).fit(x / spread, y).coef_ / spread
     assert nonnegative_weights(moments(x, y)) == pytest.approx(oracle, abs=1e-7)
     assert nonnegative_weights(moments(x, y))[1] == 0
-
-
-def test_sums_of_parts_add_up() -> None:
-    x, y = planted(4)
-    parts = [moments(x[i::3], y[i::3]) for i in range(3)]
-    assert nonnegative_weights(reduce(add, parts)) == pytest.approx(nonnegative_weights(moments(x, y)))
 
 
 def test_a_number_that_never_varies_weighs_nothing_and_twins_share() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ulm_spark.stats.stages import STAGE_LETTERS, StageRules, stages_by_rules
+from tests.stats.planted_stages import letters
+from ulm_spark.stats.stages import StageRules, stages_by_rules
 
 RULES = StageRules(usual_gap_days=14, gap_weight=2, late_enter=2, late_leave=1, lost_enter=4, won_back_days=14)
 
@@ -17,7 +18,7 @@ def told(days: str, rules: StageRules = RULES) -> str:
     buys = np.asarray([[int(day == "B") for day in days]])
     looks = np.asarray([[int(day == "L") for day in days]])
     born = np.asarray([len(days) - len(days.lstrip("-"))])
-    return "".join(STAGE_LETTERS[stage] for stage in stages_by_rules(buys, looks, born, rules, 7)[0])
+    return letters(stages_by_rules(buys, looks, born, rules, 7)[0])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_decline_ends_where_visits_are_near_again(days: str, late_leave: float, 
 def test_an_order_of_several_counts_each() -> None:
     buys = np.asarray([[2, 1]])
     stages = stages_by_rules(buys, np.zeros_like(buys), np.zeros(1, dtype=np.int64), RULES, 7)
-    assert "".join(STAGE_LETTERS[stage] for stage in stages[0]) == "GM"
+    assert letters(stages[0]) == "GM"
 
 
 @given(st.text(alphabet="BL.", min_size=1, max_size=30), st.integers(1, 30))

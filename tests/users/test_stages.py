@@ -1,17 +1,18 @@
 """Stages of life of literal users: as of a day, in any order, with history and moves that agree."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tests.frames import rows_of, texts_of
+from tests.stats.planted_stages import PLANTED
 from ulm_spark.config.errors import ConfigError, RefusedError
 from ulm_spark.contracts.stages import STAGE_HISTORY, STAGE_TRANSITIONS, USER_STAGES
 from ulm_spark.contracts.table import Table
 from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.lake.literal import frame_of
-from ulm_spark.stats.hidden_stages import Parameters
 from ulm_spark.stats.stages import StageRules
 from ulm_spark.users.stage_conf import HiddenStageConf, StageConf
 from ulm_spark.users.stage_periods import summarise_periods
@@ -24,19 +25,7 @@ CONF = StageConf(
     rules=StageRules(usual_gap_days=14, gap_weight=2, late_enter=2, late_leave=1, lost_enter=4, won_back_days=14),
     model=HiddenStageConf(n_classes=2, max_rounds=5),
 )
-MODEL = Parameters(
-    weights=(0.5, 0.5),
-    first_rates=(0.3, 0.6),
-    buy_rates=(0.25, 1.2),
-    look_rates=(0.4, 2.0),
-    buy_factors=(1.0, 0.2, 0.0, 1.0),
-    look_factors=(1.0, 0.4, 0.02, 1.0),
-    fades=(0.05, 0.03, 0.08),
-    recovers=0.1,
-    leaves=0.4,
-    returns=0.05,
-    settles=0.1,
-)
+MODEL = replace(PLANTED, weights=(0.5, 0.5))
 # A letter a week, the last week ends with AS_OF: B bought, L looked.
 USERS = {
     "new": "L",

@@ -12,7 +12,7 @@ _SINGULAR = 1e-10
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over examples of numbers x and an outcome y; those of two sets of examples add up to those of both.
+    """Sums over examples of numbers x and an outcome y.
 
     n: examples. x: [k], sums. xx: [k, k], sums of products. y, yy: of the outcome and its square. xy: [k].
     """
@@ -23,16 +23,6 @@ class Moments:
     y: float
     yy: float
     xy: Floats
-
-    def __add__(self, other: "Moments") -> "Moments":
-        return Moments(
-            self.n + other.n,
-            self.x + other.x,
-            self.xx + other.xx,
-            self.y + other.y,
-            self.yy + other.yy,
-            self.xy + other.xy,
-        )
 
     @property
     def covariance(self) -> Floats:

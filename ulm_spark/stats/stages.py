@@ -10,8 +10,6 @@ Ints = NDArray[np.int64]
 
 ACQUISITION, GROWTH, MATURITY, DECLINE, CHURNED, WON_BACK = range(6)
 UNKNOWN = -1
-STAGE_LETTERS = "AGMDCW-"
-"""A letter for each stage, and - for UNKNOWN."""
 _PRESENT, _LATE, _LOST = range(3)
 
 
