@@ -184,7 +184,7 @@ FUNNEL = Table(
     key=("as_of", "step"),
     columns=(
         AS_OF,
-        Column("step", "INT", "1 visit, 2 view, 3 cart, 4 purchase"),
+        Column("step", "INT", "1 visit, 2 view or click, 3 cart, 4 purchase"),
         Column("step_name", "STRING", "The step in words"),
         Column("n_sessions", "BIGINT", "Closed sessions that reached this step or a later one", unit="sessions"),
         Column("n_users", "BIGINT", "Distinct users of those sessions", unit="users"),

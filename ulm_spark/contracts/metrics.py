@@ -54,7 +54,7 @@ DAILY_CONVERSION = Table(
         AS_OF,
         Column("day_on", "DATE", "Local day in the shop's zone"),
         Column("n_sessions", "BIGINT", "Sessions begun on the day and closed by the end of as_of", unit="sessions"),
-        Column("n_view_sessions", "BIGINT", "Those that reached view", unit="sessions"),
+        Column("n_view_sessions", "BIGINT", "Those that reached view, or a click", unit="sessions"),
         Column("n_cart_sessions", "BIGINT", "Those that reached cart", unit="sessions"),
         Column("n_purchase_sessions", "BIGINT", "Those that reached purchase", unit="sessions"),
         Column("view_rate", "DOUBLE", "n_view_sessions over n_sessions; null without one", nullable=True),
