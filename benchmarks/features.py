@@ -6,8 +6,9 @@ as of the 12 month ends of a training set. All must agree to the row (numbers wi
 benchmark fails. Ours is told in its parts: the days of users and products (the job build_user_days), and features
 from them. 10 million labels, pairs of user and day, are given their features. Then three more days arrive, and the job
 restates after each, as `ulm run` would in one session: told are the first, for which all of Spark is new, and the
-median. The usual form computes the day alone: 12 of them take hours. Seconds leave the start of the engine out; memory
-is of the whole process. --quick takes 200,000 events of 4,000 shoppers.
+median. The usual form computes the day alone, since 12 of them take hours, and comes last: it is ended where it takes
+more than 5 times as long as ours, but with --quick, which takes 200,000 events of 4,000 shoppers. Seconds leave the
+start of the engine out; memory is of the whole process.
 """
 
 import json
@@ -38,8 +39,9 @@ TASKS = (
     ("labels", "ours: labels, each with the features of its day"),
     ("duckdb_day", "DuckDB: one day"),
     ("duckdb_days", "DuckDB: 12 month ends"),
-    ("naive_day", "Spark, a grouping a window: one day"),
 )
+NAIVE = ("naive_day", "Spark, a grouping a window: one day")
+LEAST_NAIVE, LIMIT_NAIVE = 5.0, 5.2
 AGREE = (("day", "duckdb_day"), ("day", "naive_day"), ("days", "duckdb_days"))
 
 
@@ -50,13 +52,17 @@ class Run:
     seconds: float
     peak_gb: float
     first_s: float | None = None
+    was_ended: bool = False
 
 
-def run_task(task: str, root: Path, out: Path, *options: str) -> Run:
-    """The task in a process of its own."""
+def run_task(task: str, root: Path, out: Path, *options: str, most_s: float | None = None) -> Run:
+    """The task in a process of its own, for so long at most."""
     progress(f"{task} ...")
     command = [sys.executable, "-m", "benchmarks.feature_engines", task, str(root), str(out / task), *options]
-    timed = run_timed(command)
+    timed = run_timed(command, most_s=most_s)
+    if timed.was_ended:
+        progress(f"{task}: ended after {timed.seconds:.1f} s")
+        return Run(timed.seconds, timed.peak_gb, was_ended=True)
     told = json.loads(timed.stdout.splitlines()[-1])
     progress(f"{task}: {told['seconds']:.1f} s, {timed.peak_gb:.1f} GB")
     return Run(told["seconds"], timed.peak_gb, told.get("first_s"))
@@ -79,15 +85,18 @@ def measure(quick: bool) -> Result:
         progress(f"{n_events:,} events of {n_users:,} shoppers")
         make_lake(root, n_events, n_users)
         runs = {task: run_task(task, root, out) for task, _ in TASKS}
+        limit_s = None if quick else LIMIT_NAIVE * _whole(runs, "day")
+        runs[NAIVE[0]] = run_task(NAIVE[0], root, out, most_s=limit_s)
+        pairs = [pair for pair in AGREE if not any(runs[task].was_ended for task in pair)]
         with duckdb.connect() as connection:
             connection.execute(f"set threads = {N_CORES}")
-            differing = {pair: differing_features(connection, *(out / task for task in pair)) for pair in AGREE}
+            differing = {pair: differing_features(connection, *(out / task for task in pair)) for pair in pairs}
         for pair, features in differing.items():
             if features:
                 progress(f"{' and '.join(pair)} differ: {features}")
         increment = run_task(INCREMENTS, root, out, "--events", str(n_events), "--users", str(n_users))
     n_labels = N_QUICK_LABELS if quick else N_LABELS
-    rows = [_row(title, runs[task], runs) for task, title in TASKS]
+    rows = [_row(title, runs[task], runs) for task, title in (*TASKS, NAIVE)]
     first = replace(increment, seconds=increment.first_s or increment.seconds)
     rows.append(_row("ours: the days again, one day more, in a new session", first, runs))
     rows.append(_row("ours: the days again, one day more, median", increment, runs))
@@ -111,13 +120,15 @@ def _whole(runs: dict[str, Run], task: str) -> float:
 
 
 def _row(title: str, run: Run, runs: dict[str, Run]) -> tuple[str, ...]:
-    return title, f"{run.seconds:.1f}", f"{run.seconds / _whole(runs, 'day'):.3f}", f"{run.peak_gb:.1f}"
+    least = "over " if run.was_ended else ""
+    share = f"{least}{run.seconds / _whole(runs, 'day'):.3f}"
+    return title, f"{least}{run.seconds:.1f}", share, f"{run.peak_gb:.1f}"
 
 
 def _goals(runs: dict[str, Run], increment: Run) -> list[Goal]:
     one, twelve = _whole(runs, "day"), _whole(runs, "days")
     return [
-        at_least("a grouping a window over ours, one day", runs["naive_day"].seconds / one, 5.0),
+        at_least("a grouping a window over ours, one day", runs[NAIVE[0]].seconds / one, LEAST_NAIVE),
         at_most("ours over DuckDB, one day", one / runs["duckdb_day"].seconds, 2.0),
         at_most(f"ours over DuckDB, {len(MONTH_ENDS)} days", twelve / runs["duckdb_days"].seconds, 2.0),
         at_most("a day's increment over the full build, median", increment.seconds / runs["build"].seconds, 0.05),

@@ -13,11 +13,15 @@ import psutil
 
 @dataclass(frozen=True)
 class Timed:
-    """One command: wall seconds, peak resident memory of its process tree sampled each half second, what it printed."""
+    """One command: wall seconds, peak resident memory of its process tree sampled each half second, what it printed.
+
+    was_ended: True where it was not done when its time was over.
+    """
 
     seconds: float
     peak_gb: float
     stdout: str
+    was_ended: bool = False
 
 
 def run_ulm(arguments: Sequence[str]) -> Timed:
@@ -25,8 +29,13 @@ def run_ulm(arguments: Sequence[str]) -> Timed:
     return run_timed([str(Path(sys.executable).with_name("ulm")), *arguments])
 
 
-def run_timed(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Timed:
-    """Runs the command; stops the benchmark where it fails."""
+def run_timed(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, most_s: float | None = None
+) -> Timed:
+    """Runs the command; stops the benchmark where it fails.
+
+    most_s: seconds after which the command and its children are ended, and what it took so long is told.
+    """
     peak_bytes = 0
     began_s = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -39,12 +48,24 @@ def run_timed(command: Sequence[str], environment: Mapping[str, str] | None = No
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
-        stdout, _ = process.communicate()
+        is_ended = False
+        try:
+            stdout, _ = process.communicate(timeout=most_s)
+        except subprocess.TimeoutExpired:
+            is_ended = True
+            _end_tree(process.pid)
+            stdout, _ = process.communicate()
         stop.set()
         watcher.join()
-    if process.returncode != 0:
+    if process.returncode != 0 and not is_ended:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return Timed(time.monotonic() - began_s, peak_bytes / 2**30, stdout)
+    return Timed(time.monotonic() - began_s, peak_bytes / 2**30, stdout, is_ended)
+
+
+def _end_tree(pid: int) -> None:
+    parent = psutil.Process(pid)
+    for process in (*parent.children(recursive=True), parent):
+        process.kill()
 
 
 def _tree_bytes(pid: int) -> int:
