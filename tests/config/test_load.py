@@ -62,6 +62,8 @@ def test_a_file_overrides_what_it_extends_and_set_overrides_both(tmp_path: Path)
         ("als: {rank: two}", "rank"),
         ("als: {rank: 2.5}", "rank"),
         ("als: {rank: true}", "als.rank.*whole number"),
+        ("als: {rank: 99999999999999999999}", "als.rank.*64 bits"),
+        ("als: {weights: [1.0, true]}", "als.weights.*numbers"),
         ("als: [1, 2]", "als"),
         ("shop: {zone: Mars/Olympus}", "shop.zone"),
         ("shop: {currency: euro}", "shop.currency"),

@@ -29,6 +29,11 @@ ROWS = {
     "2024-05-03,ads,,EUR": "bad_amount",
     "2024-05-03,ads,7,USD": "other_currency",
     "2024-05-03,ads,8,EUR": None,
+    '2024-05-04,"a ""b""",1,': None,
+    "2024-05-04,caf\ufffd,1,": "bad_columns",
+    "2024-05-04,ads,1,EUR" + "," * 30_000: "bad_columns",
+    "2024-05-04,ads,123456789012,EUR": "bad_amount",
+    "0001-01-01,ads,1,EUR": "bad_day",
 }
 
 
@@ -50,6 +55,7 @@ def test_every_row_is_kept_or_has_the_first_rule_that_it_breaks(spark: SparkSess
         (date(2024, 5, 1), "social, paid", Decimal(0), "EUR"),
         (date(2024, 5, 2), "ads", Decimal("1.0001"), "EUR"),
         (date(2024, 5, 3), "ads", Decimal(8), "EUR"),
+        (date(2024, 5, 4), 'a "b"', Decimal(1), "EUR"),
     ]
 
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from jobs import build_shop_metrics, ingest_spend
 from tests.frames import rows_of, texts_of
-from tests.users.metric_rows import random_metric_shop
+from tests.users.metric_rows import days_of, random_metric_shop
 from tests.users.metrics_oracle import metrics_by_loops, retention_by_loops
 from tests.users.shop_rows import AS_OF, ZONE
 from ulm_spark.config.errors import DataQualityError, SourceError
@@ -17,6 +17,7 @@ from ulm_spark.contracts import metrics
 from ulm_spark.contracts.marketing import MARKETING_SPEND, SPEND_QUARANTINE
 from ulm_spark.contracts.ops import RUNS
 from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
+from ulm_spark.contracts.user_days import USER_DAYS
 from ulm_spark.events.spend import MarketingConf
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.users.metrics_conf import MetricsConf
@@ -38,11 +39,11 @@ def brought(spark: SparkSession, conf: LakeConf, path: str) -> tuple[list[str], 
 def test_the_lake_has_the_spend_that_the_files_tell(spark: SparkSession, lake_conf: LakeConf, tmp_path: Path) -> None:
     lake, folder = Lake(spark, lake_conf), tmp_path / "spend"
     folder.mkdir()
-    (folder / "may.csv").write_text(f"{HEADER}2024-03-01,ads,10,JPY\n2024-03-02,ads,much,JPY\n")
+    (folder / "may 100%+#1.csv").write_text(f"{HEADER}2024-03-01,ads,10,JPY\n2024-03-02,ads,much,JPY\n")
     first = brought(spark, lake_conf, str(folder))
     assert first == (
         ['{"day_on":"2024-03-01","channel":"ads","amount":10.0000}'],
-        ['{"source_file":"may.csv","source_line":3,"reason":"bad_amount"}'],
+        ['{"source_file":"may 100%+#1.csv","source_line":3,"reason":"bad_amount"}'],
     )
     told = lake.read(RUNS).select("rows_in", "rows_quarantined", "message").collect()
     assert tuple(told[0]) == (2, 1, "rows of spend in quarantine: bad_amount 1")
@@ -51,7 +52,7 @@ def test_the_lake_has_the_spend_that_the_files_tell(spark: SparkSession, lake_co
     assert [lake.version(table) for table in (MARKETING_SPEND, SPEND_QUARANTINE)] == versions
 
     # A file is corrected and another comes; without the setting all stays as it is.
-    (folder / "may.csv").write_text(f"{HEADER}2024-03-01,ads,12,JPY\n2024-03-02,ads,7,JPY\n")
+    (folder / "may 100%+#1.csv").write_text(f"{HEADER}2024-03-01,ads,12,JPY\n2024-03-02,ads,7,JPY\n")
     (folder / "june.csv").write_text(f"{HEADER}2024-06-01,ads,1,JPY\n")
     second = brought(spark, lake_conf, str(folder))
     assert (len(second[0]), second[1]) == (3, [])
@@ -79,6 +80,7 @@ def test_the_job_writes_the_figures_of_the_day_whatever_the_lake_knows_of_later_
         ORDERS: shop.orders,
         ORDER_LINES: shop.lines,
         MARKETING_SPEND: shop.spend,
+        USER_DAYS: days_of(shop.events),
     }
     for table, facts in rows.items():
         lake.create(table)

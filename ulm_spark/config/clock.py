@@ -5,6 +5,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ulm_spark.config.errors import ConfigError
 
+MOST_DAYS = 3650
+"""Ten years: as long as any window, horizon or look back may be."""
+
 
 def shop_zone(zone: str) -> ZoneInfo:
     """The IANA time zone of that name. Errors: ConfigError for a name that is none."""

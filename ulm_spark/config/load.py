@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import dacite
 import yaml
@@ -75,6 +75,9 @@ def read_sections(path: Path | None, overrides: Sequence[str] = ()) -> dict[str,
     return sections
 
 
+_MOST_INT = 2**63 - 1
+
+
 def _refuse_misfits(kind: type, fields: Raw, place: str = "") -> None:
     """Refuses what dacite would take or not name: unknown fields, lists that are none, numbers that are none."""
     known = get_type_hints(kind)
@@ -90,8 +93,18 @@ def _refuse_misfits(kind: type, fields: Raw, place: str = "") -> None:
             raise ConfigError(f"{at}: found {value}; expected a list, such as [a, b]. Correct the value.")
         elif wanted is int and isinstance(value, bool):
             raise ConfigError(f"{at}: found {str(value).lower()}; expected a whole number. Correct the value.")
+        elif _has_truth(value) and {int, float} & set(get_args(wanted)):
+            raise ConfigError(f"{at}: found true or false in {value}; expected numbers. Correct the value.")
+        elif wanted is int and isinstance(value, int) and abs(value) > _MOST_INT:
+            raise ConfigError(f"{at}: found {value}; expected a number of 64 bits. Correct the value.")
         elif isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{at}: found {value}; expected a finite number. Correct the value.")
+
+
+def _has_truth(value: object) -> bool:
+    """True for a list, or a mapping, that holds true or false."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(isinstance(part, bool) for part in parts)
 
 
 def parse_yaml(text: str) -> object:

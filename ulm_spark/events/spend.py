@@ -1,6 +1,7 @@
 """What does each row of a file of marketing spend say, and is it spend?"""
 
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -12,6 +13,9 @@ from ulm_spark.contracts.silver import MONEY
 SPEND_COLUMNS = ("day", "channel", "amount", "currency")
 _GLOB_LETTERS = "*?[]{}"
 _DDL = ", ".join(f"{name} STRING" for name in SPEND_COLUMNS) + ", misfit STRING"
+_MOST_COMMAS = 1_000  # Spark's parser fails the job on a line of more than 20,480 fields
+_FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2999, 12, 31)
+_NO_UTF8 = "\ufffd"  # what a reader puts in the place of bytes that are none
 
 
 @dataclass(frozen=True)
@@ -55,21 +59,27 @@ def judge_spend(rows: DataFrame, currency: str) -> DataFrame:
     In:   split_lines without headers; currency is the shop's.
     Out:  source_file, source_line, line, day_on, channel, amount, currency, reason and detail, both null for
           spend.
-    Rule: a quoted value may hold commas, no line break. A day is YYYY-MM-DD; an amount a number that is not
-          negative with at most 14 digits before and 4 behind the point. Of several rows of one day and channel
-          the first counts, by file and line: whether others are parts or copies of it nobody knows.
+    Rule: a quoted value may hold commas, and quotes written twice, no line break. A day is YYYY-MM-DD, from 1990
+          on; an amount a number that is not negative, with at most 11 digits before and 4 behind the point. Of
+          several rows of one day and channel the first counts, by file and line: whether others are parts or
+          copies of it nobody knows.
     """
-    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "misfit"}
-    said = rows.select("source_file", "source_line", "line", F.from_csv("line", _DDL, options).alias("said"))
+    options = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "misfit", "escape": '"'}
+    n_commas = F.length("line") - F.length(F.replace(F.col("line"), F.lit(",")))
+    is_legible = (n_commas <= _MOST_COMMAS) & ~F.contains("line", F.lit(_NO_UTF8))
+    said = rows.select(
+        "source_file", "source_line", "line", F.from_csv(F.when(is_legible, F.col("line")), _DDL, options).alias("said")
+    )
     text = {name: F.trim(F.coalesce(F.col(f"said.{name}"), F.lit(""))) for name in SPEND_COLUMNS}
-    is_day, is_amount = text["day"].rlike(r"^\d{4}-\d{2}-\d{2}$"), text["amount"].rlike(r"^\d{1,14}(\.\d{1,4})?$")
+    is_day, is_amount = text["day"].rlike(r"^\d{4}-\d{2}-\d{2}$"), text["amount"].rlike(r"^\d{1,11}(\.\d{1,4})?$")
+    day = text["day"].try_cast("date")
     named = F.when(text["currency"] == "", F.lit(currency)).otherwise(F.upper(text["currency"]))
     read = said.select(
         "source_file",
         "source_line",
         "line",
-        F.col("said.misfit").isNotNull().alias("is_misfit"),
-        F.when(is_day, text["day"].try_cast("date")).alias("day_on"),
+        (F.col("said").isNull() | F.col("said.misfit").isNotNull()).alias("is_misfit"),
+        F.when(is_day & day.between(_FIRST_DAY, _LAST_DAY), day).alias("day_on"),
         text["channel"].alias("channel"),
         F.when(is_amount, text["amount"].try_cast(MONEY)).alias("amount"),
         named.alias("currency"),
@@ -98,10 +108,14 @@ def refused_spend(judged: DataFrame) -> DataFrame:
 
 def _failure(currency: str) -> Column:
     rules = (
-        (F.col("is_misfit"), "bad_columns", f"the columns {', '.join(SPEND_COLUMNS)}"),
-        (F.col("day_on").isNull(), "bad_day", "day as YYYY-MM-DD, a day that the calendar has"),
+        (F.col("is_misfit"), "bad_columns", f"the columns {', '.join(SPEND_COLUMNS)}, in UTF-8"),
+        (F.col("day_on").isNull(), "bad_day", "day as YYYY-MM-DD, a day that the calendar has, from 1990 on"),
         (F.col("channel") == "", "missing_channel", "a channel"),
-        (F.col("amount").isNull(), "bad_amount", "amount as a number, not negative, at most 4 digits after the point"),
+        (
+            F.col("amount").isNull(),
+            "bad_amount",
+            "amount not negative, at most 11 digits before the point, 4 behind it",
+        ),
         (F.col("currency") != currency, "other_currency", f"currency {currency}, the shop's, or none"),
     )
     failure = F.lit(None).cast("struct<reason: string, detail: string>")

@@ -42,7 +42,9 @@ def ingest_spend(ledger: Run, path: str, currency: str) -> None:
             where there are rows and none of them is spend: the lake keeps what it had.
     """
     opened = _opened(ledger.lake.spark, path, "text")
-    texts = opened.select(F.col("_metadata.file_name").alias("source_file"), F.col("value").alias("text"))
+    # Spark writes names as in an address; url_decode takes + for a blank, as no address does.
+    name = F.url_decode(F.replace(F.col("_metadata.file_name"), F.lit("+"), F.lit("%2B")))
+    texts = opened.select(name.alias("source_file"), F.col("value").alias("text"))
     with persisted(split_lines(texts)) as lines:
         _refuse_headless(path, _file_names(opened), lines)
         rows = lines.where(F.col("source_line") > 1)

@@ -104,33 +104,38 @@ class Parameters:
         return moves
 
 
-def emissions(seen: Activity, model: Parameters) -> Floats:
-    """[users, periods, classes, states]: likelihood of a period's counts, up to a factor of the counts alone.
+def emissions(seen: Activity, model: Parameters) -> tuple[Floats, Floats]:
+    """[users, periods, classes, states]: likelihood of a period's counts, over the largest of the period's.
 
-    Rule: Poisson, over the most that any rate could give the count: never above 1, however large the counts are. 1
-          where the period does not speak of the rates.
+    Out:  these, and [users, periods], the log of the largest, up to a term of the counts alone.
+    Rule: Poisson. 1, and 0, where the period does not speak of the rates. Over the largest, so that counts beyond all
+          rates, as of a till's account, still tell which class is nearest.
     """
     looks = _poisson(seen.looks, np.outer(model.look_rates, model.look_factors))
     first, again = (
         _poisson(seen.buys, np.outer(rates, model.buy_factors)) for rates in (model.first_rates, model.buy_rates)
     )
     buys = np.where(seen.had_bought[:, :, None, None], again, first)
-    return np.where(seen.is_told[:, :, None, None], np.exp(np.maximum(buys + looks, -300.0)), 1.0)
+    logs = np.where(seen.is_told[:, :, None, None], buys + looks, 0.0)
+    peaks = logs.max(axis=(2, 3))
+    return np.exp(np.maximum(logs - peaks[:, :, None, None], -300.0)), peaks
 
 
 def filter_stages(seen: Activity, model: Parameters) -> tuple[Floats, Floats]:
     """The forward pass: [users, periods, classes, states], what is known of class and state by the end of a period.
 
-    Out:    these probabilities, and [users, periods], the factors whose logs sum to the log likelihood.
+    Out:    these probabilities, and [users, periods], the parts that sum to the log likelihood.
     Rule:   a period's probabilities rest on it and those before it, never on a later one. In the first period all
             are engaged.
     Source: Rabiner (1989), Proceedings of the IEEE 77(2), equations (19)-(20), scaled as in (91)-(92a).
     """
-    return run_forward(seen, model, emissions(seen, model))
+    likely, peaks = emissions(seen, model)
+    known, scales = run_forward(seen, model, likely)
+    return known, np.log(scales) + peaks
 
 
 def run_forward(seen: Activity, model: Parameters, likely: Floats) -> tuple[Floats, Floats]:
-    """filter_stages, given the emissions."""
+    """The probabilities of filter_stages, given the emissions, and the factors that scale each period to 1."""
     n_users, n_periods = seen.buys.shape
     known = np.zeros((n_users, n_periods, len(model.weights), N_STATES))
     scales = np.ones((n_users, n_periods))

@@ -106,7 +106,7 @@ def _begin(seen: Activity, n_classes: int, settles: float) -> Parameters:
 
 
 def _expect(seen: Activity, model: Parameters) -> _Counts:
-    likely = emissions(seen, model)
+    likely, peaks = emissions(seen, model)
     known, scales = run_forward(seen, model, likely)
     later = _backward(seen, model, likely, scales)
     told, step = seen.is_told, seen.step
@@ -130,7 +130,7 @@ def _expect(seen: Activity, model: Parameters) -> _Counts:
         looks=total(told * seen.looks),
         moves=moves,
         born=np.asarray(believed[:, 0].sum(axis=(0, 2))),
-        log_likelihood=float(np.log(scales).sum()),
+        log_likelihood=float((np.log(scales) + peaks).sum()),
     )
 
 

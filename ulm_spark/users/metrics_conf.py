@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ulm_spark.config.clock import MOST_DAYS
 from ulm_spark.config.require import require
-
-MOST_DAYS = 3650
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ulm_spark.config.clock import MOST_DAYS
 from ulm_spark.config.require import require
 from ulm_spark.users.segment_scale import NUMERIC_FEATURES
 
@@ -74,6 +75,8 @@ class PersonaConf:
         least = {"refit_days": 1, "window_days": 1, "max_components": 1, "vocabulary": 1, "min_users": 1}
         for name, lowest in {**least, "max_sample": 100, "topic_iterations": 1}.items():
             require(getattr(self, name) >= lowest, f"personas.{name}", getattr(self, name), f"{lowest} or more")
+        for name in ("refit_days", "window_days"):
+            require(getattr(self, name) <= MOST_DAYS, f"personas.{name}", getattr(self, name), f"{MOST_DAYS} at most")
         require(0 < self.explained <= 1, "personas.explained", self.explained, "a share above 0, 1 at most")
         require(self.n_topics == 0 or self.n_topics >= 2, "personas.n_topics", self.n_topics, "0, or 2 or more")
         unknown = [name for name in self.features if name not in NUMERIC_FEATURES]

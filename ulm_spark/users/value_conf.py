@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from ulm_spark.config.clock import MOST_DAYS
 from ulm_spark.config.require import require
 from ulm_spark.contracts.user_days import USER_DAYS
 
@@ -12,6 +13,9 @@ BEHAVIOURS = {
     if column.name.startswith("n_") and column.type in ("INT", "BIGINT")
 }
 """What silver.user_days counts, with its unit."""
+
+
+_MOST_WEIGHT = 1e6
 
 
 def _example() -> dict[str, float]:
@@ -44,14 +48,18 @@ class ValueConf:
         unknown = ", ".join(sorted(set(self.weights) - set(BEHAVIOURS)))
         is_known = bool(self.weights) and not unknown
         require(is_known, "value.weights", unknown or "none", f"behaviours of {', '.join(BEHAVIOURS)}")
-        are_finite = all(math.isfinite(weight) for weight in self.weights.values())
-        require(are_finite, "value.weights", self.weights, "finite numbers")
+        are_finite = all(math.isfinite(weight) and abs(weight) <= _MOST_WEIGHT for weight in self.weights.values())
+        require(are_finite, "value.weights", self.weights, f"numbers from -{_MOST_WEIGHT:.0f} to {_MOST_WEIGHT:.0f}")
         counts = (
             "window_days", "period_days", "series_periods", "horizon_days", "n_label_days", "min_history_days",
             "min_examples",
         )  # fmt: skip
         for name in counts:
-            require(getattr(self, name) >= 1, f"value.{name}", getattr(self, name), "at least 1")
+            found_n = getattr(self, name)
+            most = MOST_DAYS if name != "min_examples" else 2**31
+            require(1 <= found_n <= most, f"value.{name}", found_n, f"1 to {most}")
+        n_days = self.horizon_days * self.n_label_days
+        require(n_days <= MOST_DAYS, "value.horizon_days, value.n_label_days", n_days, f"together {MOST_DAYS} at most")
         found = f"{len(self.tier_names)} names and shares {self.tier_shares}"
         is_whole = abs(sum(self.tier_shares) - 1) < 1e-9 and min(self.tier_shares, default=0) > 0
         is_fine = is_whole and len(set(self.tier_names)) == len(self.tier_shares) == len(self.tier_names)
