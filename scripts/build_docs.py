@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ulm_spark.contracts.features import CATALOGUE, Feature  # noqa: E402
+from ulm_spark.contracts.metrics import SHOP_METRIC_CATALOGUE, SHOP_METRICS  # noqa: E402
 from ulm_spark.contracts.ops import EVERY_JOB  # noqa: E402
+from ulm_spark.contracts.segments import RFM_CELLS, USER_RFM  # noqa: E402
 from ulm_spark.contracts.table import LAYERS, Table  # noqa: E402
 from ulm_spark.contracts.tables import TABLES  # noqa: E402
 from ulm_spark.pipeline.graph import STREAM, STREAMED  # noqa: E402
@@ -83,8 +85,27 @@ def _section_of(root: Path, name: str, kind: str, tree: ast.Module) -> Section:
     found = _class_of(there, kind)
     if found is None:
         return Section(name, kind, "", ())
-    settings = tuple((field, field_kind, _default_of(node)) for field, field_kind, node in _fields_of(found))
-    return Section(name, f"{module}.{kind}", ast.get_docstring(found) or "", settings)
+    words, settings = ast.get_docstring(found) or "", []
+    for field, field_kind, node in _fields_of(found):
+        default = _default_of(node)
+        nested = _section_of(root, field, field_kind, there) if default == f"{field_kind}()" else None
+        if nested is None or not nested.settings:
+            settings.append((field, field_kind, _spelled_out(there, default)))
+            continue
+        words += f"\n\n`{field}`: {nested.words}"
+        settings += [(f"{field}.{inner}", kind, default) for inner, kind, default in nested.settings]
+    return Section(name, f"{module}.{kind}", words, tuple(settings))
+
+
+def _spelled_out(tree: ast.Module, default: str) -> str:
+    """What a constant holds or a function without parameters returns, where the module itself has it."""
+    name = default.removesuffix("()")
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == default and node.value:
+            return ast.unparse(node.value)
+        if isinstance(node, ast.FunctionDef) and node.name == name and isinstance(node.body[-1], ast.Return):
+            return ast.unparse(node.body[-1].value) if node.body[-1].value else default
+    return default
 
 
 def _sections_of(root: Path, kind: str, tree: ast.Module) -> tuple[Section, ...]:
@@ -153,8 +174,21 @@ def table_page(table: Table, jobs: set[str]) -> str:
             "",
             *_grid(("Column", "Type", "Null", "Unit", "Meaning"), columns),
             "",
+            *_values_of(table),
         ]
     )
+
+
+def _values_of(table: Table) -> list[str]:
+    """What the values of a table mean that are names of other things."""
+    if table == SHOP_METRICS:
+        rows = [(f"`{metric.name}`", metric.title, metric.formula, metric.unit) for metric in SHOP_METRIC_CATALOGUE]
+        return ["## Metrics", "", *_grid(("Metric", "Title", "Over the window", "Unit"), rows), ""]
+    if table == USER_RFM:
+        cells = [(f"recency {score}", *names) for score, names in RFM_CELLS.items()]
+        heads = ("", *(f"frequency {score}" for score in range(1, 6)))
+        return ["## Cells", "", "The best score is 5.", "", *_grid(heads, cells), ""]
+    return []
 
 
 def _section_lines(section: Section) -> list[str]:
@@ -206,16 +240,29 @@ def job_index(jobs: list[Job]) -> str:
     return "\n".join([GENERATED, "# Jobs", "", words, "", *_grid(("Job", "What it does"), rows), ""])
 
 
+def _window_of(feature: Feature) -> str:
+    if feature.window_days is None:
+        return "life"
+    return "1 day" if feature.window_days == 1 else f"{feature.window_days} days"
+
+
 def feature_page(features: Sequence[Feature]) -> str:
     """The catalogue of features, in the order of their table."""
     words = (
         f"{len(features)} features of a user as of a day: the columns of [gold.user_features]"
-        "(tables/gold.user_features.md). A window of n days ends with as_of; life is all that is known."
+        "(tables/gold.user_features.md). A window of n days ends with as_of; life is all that is known. Mornings last "
+        "from 6 to 12 o'clock, afternoons to 18, evenings to 24, nights from 0 to 6, local time. A price band b holds "
+        "prices from 2^b to 2^(b+1): 3 is 8 to 16. Ratings and sentiments are those that the source sends with "
+        "reviews (`rating`, and `sentiment` among the attributes)."
     )
     rows = [
         (
             f"`{feature.name}`",
-            "life" if feature.window_days is None else f"{feature.window_days} days",
+            "life"
+            if feature.window_days is None
+            else "1 day"
+            if feature.window_days == 1
+            else f"{feature.window_days} days",
             feature.unit,
             feature.meaning,
             feature.null_rule or "never null",

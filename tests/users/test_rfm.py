@@ -9,9 +9,9 @@ from pyspark.sql import SparkSession
 
 from tests.frames import rows_of
 from ulm_spark.contracts.features import USER_FEATURES
-from ulm_spark.contracts.segments import RFM_GRID, USER_RFM
+from ulm_spark.contracts.segments import RFM_CELLS, RFM_GRID, USER_RFM
 from ulm_spark.lake.store import check_frame
-from ulm_spark.users.rfm import CELLS, score_rfm, sum_rfm_grid
+from ulm_spark.users.rfm import score_rfm, sum_rfm_grid
 
 AS_OF = date(2024, 3, 31)
 
@@ -46,7 +46,7 @@ def test_scores_are_fifths_of_exact_mean_ranks(spark: SparkSession) -> None:
     assert found["frequency_score"].tolist() == fifths(found["frequency"])
     assert found["monetary_score"].tolist() == fifths(found["monetary"].astype(float))
     assert found["rfm_segment"].tolist() == [
-        CELLS[r][f - 1] for r, f in zip(found["recency_score"], found["frequency_score"], strict=True)
+        RFM_CELLS[r][f - 1] for r, f in zip(found["recency_score"], found["frequency_score"], strict=True)
     ]
 
 

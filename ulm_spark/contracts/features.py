@@ -151,6 +151,10 @@ def _suffix(window_days: int | None) -> str:
     return "life" if window_days is None else f"{window_days}d"
 
 
+def _several(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def _in_words(window_days: int | None) -> str:
     return "life" if window_days is None else "as_of itself" if window_days == 1 else f"{window_days} days"
 
@@ -173,11 +177,11 @@ def _share(
 def _tastes(noun: str, plural: str, what: str) -> tuple[Feature, ...]:
     none = f"where no event names a {what}"
     return (
-        Feature(f"n_{plural}_90d", "INT", f"Distinct {what}s touched, 90 days", Names(plural, "n"), 90, plural),
-        Feature(f"{noun}_entropy", "DOUBLE", f"Shannon entropy of the {what}s touched, 90 days", Names(plural, "entropy"), 90, "nats", none),
+        Feature(f"n_{plural}_90d", "INT", f"Distinct {_several(what)} touched, 90 days", Names(plural, "n"), 90, plural),
+        Feature(f"{noun}_entropy", "DOUBLE", f"Shannon entropy of the {_several(what)} touched, 90 days", Names(plural, "entropy"), 90, "nats", none),
         Feature(f"top_{noun}", "STRING", f"{what.capitalize()} touched most, 90 days, ties by name", Names(plural, "top"), 90, "", none),
         Feature(f"top_{noun}_share", "DOUBLE", f"Its share of the touches of a {what}, 90 days", Names(plural, "share"), 90, "", none),
-        Feature(f"n_{plural}_life", "INT", f"Distinct {what}s touched, life", Names(plural, "n"), None, plural),
+        Feature(f"n_{plural}_life", "INT", f"Distinct {_several(what)} touched, life", Names(plural, "n"), None, plural),
     )  # fmt: skip
 
 

@@ -86,21 +86,21 @@ DAILY_CUSTOMERS = Table(
 
 SHOP_METRICS = Table(
     name="gold.shop_metrics",
-    grain="One row per metric of SHOP_METRIC_CATALOGUE and window of days that ends with as_of.",
+    grain="One row per metric and window of days that ends with as_of.",
     key=("as_of", "metric", "window_days"),
     columns=(
         AS_OF,
         Column(
             "metric",
             "STRING",
-            "active_users, repeat_rate, arpu, cac, nps, ... as ulm_spark/contracts/metrics.py has them",
+            "active_users, repeat_rate, arpu, cac, nps, ... as below",
         ),
         Column("window_days", "INT", "Local days, as_of the last of them", unit="days"),
         Column("value", "DOUBLE", "The metric; null where there is nothing to divide by or no source", nullable=True),
         Column(
             "numerator",
             "DOUBLE",
-            "What is divided, or the count or sum itself; null without spend or ratings",
+            "What is divided, or the count or sum itself; null without spend or ratings, 0 without answers",
             nullable=True,
         ),
         Column("denominator", "DOUBLE", "What it is divided by; null for a count or a sum", nullable=True),

@@ -4,6 +4,15 @@ from ulm_spark.contracts.gold import AS_OF, USER
 from ulm_spark.contracts.silver import MONEY
 from ulm_spark.contracts.table import Column, Table
 
+RFM_CELLS: dict[int, tuple[str, str, str, str, str]] = {
+    5: ("new customers", "potential loyalists", "potential loyalists", "champions", "champions"),
+    4: ("promising", "potential loyalists", "potential loyalists", "loyal", "loyal"),
+    3: ("about to sleep", "about to sleep", "need attention", "loyal", "loyal"),
+    2: ("hibernating", "hibernating", "at risk", "at risk", "can't lose"),
+    1: ("hibernating", "hibernating", "at risk", "at risk", "can't lose"),
+}
+"""By recency score, the names for frequency scores 1 to 5."""
+
 _TIES = "5 the best fifth; equal values get one score"
 _SCORES = (
     Column("recency_score", "INT", f"1 to 5 by recency_days, the fewest days best: {_TIES}"),
@@ -12,7 +21,7 @@ _SCORES = (
     Column(
         "rfm_segment",
         "STRING",
-        "Name of the cell of recency and frequency: champions, loyal, at risk, hibernating, ...",
+        "Name of the cell of recency and frequency, as below",
     ),
 )
 

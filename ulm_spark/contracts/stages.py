@@ -9,11 +9,15 @@ STAGE_MODELS = ("rules", "hidden_markov")
 
 _IN_WORDS = ", ".join(STAGES)
 _PERIOD = Column("period_on", "DATE", "Last local day of the period; the latest ends with as_of")
-_STAGE = Column("stage", "STRING", f"By the rules: {_IN_WORDS}")
+_STAGE = Column(
+    "stage",
+    "STRING",
+    f"By the rules: {_IN_WORDS}. Nobody bought yet in acquisition; below stages.rules.mature_purchases orders is growth, from them on maturity; silence of late_enter usual gaps is decline, of lost_enter churned, which a buyer leaves by a purchase alone, then won_back for won_back_days",
+)
 _MODEL_STAGE = Column(
     "model_stage",
     "STRING",
-    "By the hidden Markov model: from this period and those before it, with the parameters that all up to as_of gave",
+    "By the hidden Markov model: from this period and those before it, with the parameters that all up to as_of gave. A user is first told active or lost by stages.model.active_least; the lost are churned or in decline by churned_least, active buyers won_back by back_least, else as the rules name their orders",
 )
 
 USER_STAGES = Table(
@@ -27,7 +31,11 @@ USER_STAGES = Table(
         Column("stage_since", "DATE", "Last day of the first of the periods in a row that ended in stage"),
         Column("n_periods_in_stage", "INT", "How many these are, within stages.memory_periods", unit="periods"),
         _MODEL_STAGE,
-        Column("p_model_stage", "DOUBLE", "Probability that the model gives to model_stage"),
+        Column(
+            "p_model_stage",
+            "DOUBLE",
+            "Probability of the hidden state behind model_stage; small where the user is likely active or lost, and which of the states within is open",
+        ),
         Column("p_active", "DOUBLE", "Probability that the user is neither fading nor away, by the model"),
     ),
     partition_by=("as_of",),

@@ -18,7 +18,9 @@ USER_VALUES = Table(
             nullable=True,
         ),
         Column(
-            "tier", "STRING", "Of value.tiers, by value_score, ties by user_id; the last one for a score not above 0"
+            "tier",
+            "STRING",
+            "Of value.tier_names, by value_score, ties by user_id; the last one for a score not above 0",
         ),
         Column("rank_share", "DOUBLE", "Place by value_score over the number of users: the best is 1/n, the last 1"),
     ),

@@ -112,7 +112,7 @@ def _segment_card(rows: list[Record], n_all: float, risk: Record | None, money: 
         )
         for row in _core(rows)
     )
-    title = f"{rows[0].count('segment') + 1} · {rows[0].text('label')}"
+    title = f"{rows[0].count('segment')} · {rows[0].text('label')}"
     return Card(title, note, Grid("Core features", ("Mean of", "Segment", "All", "Unit"), body))
 
 
@@ -128,14 +128,14 @@ def _feature_chart(segments: dict[int, list[Record]], names: dict[int, str]) -> 
         "chart-segment-features",
         "What sets the segments apart",
         "; ".join(
-            f"segment {segment + 1} ({names[segment]}) differs most in "
+            f"segment {segment} ({names[segment]}) differs most in "
             + ", ".join(words.plain(row.text("feature")) for row in _core(rows)[:3])
             for segment, rows in segments.items()
         ),
         "Each number says how far the segment's mean lies from the mean of all users, in standard deviations: "
         "green-blue is above, brown below, pale no difference. Columns are the segments by their number.",
         figures.heat(
-            [f"{segment + 1}" for segment in segments],
+            [f"{segment}" for segment in segments],
             [words.label(words.plain(feature)) for feature in features],
             table,
             texts,
@@ -145,7 +145,7 @@ def _feature_chart(segments: dict[int, list[Record]], names: dict[int, str]) -> 
         figures.bar_height(len(features)) + 20,
         Grid(
             "Difference from all users, in standard deviations",
-            ("Feature", *(f"{segment + 1}" for segment in segments)),
+            ("Feature", *(f"{segment}" for segment in segments)),
             tuple(text_row(words.plain(f), *row) for f, row in zip(features, texts, strict=True)),
         ),
     )
@@ -159,13 +159,13 @@ def _size_chart(segments: dict[int, list[Record]], names: dict[int, str], n_all:
         "Users in each segment",
         "; ".join(f"{name}: {text}" for name, text in zip(names.values(), texts, strict=True)),
         "Each bar is one segment, the largest first; the share is of all users with features.",
-        figures.bars_across([words.label(f"{s + 1} · {names[s]}") for s in segments], users, texts, ""),
+        figures.bars_across([words.label(f"{s} · {names[s]}") for s in segments], users, texts, ""),
         figures.bar_height(len(users)) - 10,
         Grid(
             "Users by segment",
             ("Segment", "Name", "Users", "Share"),
             tuple(
-                text_row(f"{s + 1}", names[s], words.whole(n), words.percent(words.share_of(n, n_all)))
+                text_row(f"{s}", names[s], words.whole(n), words.percent(words.share_of(n, n_all)))
                 for s, n in zip(segments, users, strict=True)
             ),
             n_labels=2,

@@ -22,15 +22,15 @@ def _size_chart(counts: Records) -> Chart:
     by_model = {stage: _total(counts, "model_stage", stage) for stage in STAGES}
     n_all = sum(by_rules.values())
     n_alike = sum(row.number("n_users") for row in counts if row.text("stage") == row.text("model_stage"))
-    texts = [f"{words.brief(n)} · {words.percent(words.share_of(n, n_all), 0)}" for n in by_model.values()]
+    texts = [f"{words.brief(n)} · {words.percent(words.share_of(n, n_all), 0)}" for n in by_rules.values()]
     names = [words.plain(stage) for stage in STAGES]
     rows = tuple(
         text_row(
             words.plain(stage),
-            words.whole(by_model[stage]),
-            words.percent(words.share_of(by_model[stage], n_all)),
             words.whole(by_rules[stage]),
             words.percent(words.share_of(by_rules[stage], n_all)),
+            words.whole(by_model[stage]),
+            words.percent(words.share_of(by_model[stage], n_all)),
         )
         for stage in STAGES
     )
@@ -38,11 +38,12 @@ def _size_chart(counts: Records) -> Chart:
         "chart-stages",
         "Users in each stage",
         "; ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True)),
-        f"Bars are the stages by {IN_WORDS[HIDDEN_MARKOV]}; the numbers hold those by {IN_WORDS[RULES]} beside them. "
+        f"Bars are the stages by {IN_WORDS[RULES]}, the column stage of gold.user_stages; the numbers hold those by "
+        f"{IN_WORDS[HIDDEN_MARKOV]}, model_stage, beside them. "
         f"Both say the same of {words.percent(words.share_of(n_alike, n_all))} of the users.",
-        figures.bars_across(names, list(by_model.values()), texts, ""),
+        figures.bars_across(names, list(by_rules.values()), texts, ""),
         figures.bar_height(len(names)) - 10,
-        Grid("Users by stage", ("Stage", "Model", "Share", "Rules", "Share"), rows),
+        Grid("Users by stage", ("Stage", "Rules", "Share", "Model", "Share"), rows),
     )
 
 
@@ -64,7 +65,7 @@ def _flow_chart(moves: Records) -> Chart:
         f"In the period that ended on {words.day(ends[-1])}, {words.percent(changed[-1])} of the users changed their "
         f"stage; {', '.join(words.percent(share) for share in changed[:-1]) or 'no share'} in those before it.",
         f"Each column is the end of a period, from left to right, the last {words.day(ends[-1])}; bands are the users "
-        f"who went from one stage to the next, by {IN_WORDS[HIDDEN_MARKOV]}. Straight bands stayed as they were.",
+        f"who went from one stage to the next, by {IN_WORDS[RULES]}. Straight bands stayed as they were.",
         figures.flow([begins, *map(words.day, ends)], [words.plain(stage) for stage in STAGES], moved),
         380,
         Grid("Users who changed their stage", ("Period until", "From", "To", "Users"), lines, n_labels=3),
@@ -107,10 +108,10 @@ def stages(tables: ReportTables) -> Section:
     if not tables.stage_counts:
         return Section("stages", "Stages of life", INTRO, ("No stages were told for this day.",))
     charts = [_size_chart(tables.stage_counts)]
-    by_model = tuple(row for row in tables.stage_transitions if row.text("model") == HIDDEN_MARKOV)
-    if not by_model:
+    by_rules = tuple(row for row in tables.stage_transitions if row.text("model") == RULES)
+    if not by_rules:
         why = "No user has been here for a second period yet, so nobody has moved."
         return Section("stages", "Stages of life", INTRO, (why,), charts=tuple(charts))
-    charts.append(_flow_chart(by_model))
-    grids = tuple(_matrix(tables.stage_transitions, model) for model in (HIDDEN_MARKOV, RULES))
+    charts.append(_flow_chart(by_rules))
+    grids = tuple(_matrix(tables.stage_transitions, model) for model in (RULES, HIDDEN_MARKOV))
     return Section("stages", "Stages of life", INTRO, charts=tuple(charts), grids=grids)

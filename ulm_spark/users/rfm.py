@@ -3,19 +3,10 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.segments import RFM_GRID, USER_RFM
+from ulm_spark.contracts.segments import RFM_CELLS, RFM_GRID, USER_RFM
 from ulm_spark.contracts.silver import MONEY
 
 N_SCORES = 5
-
-# By recency score, the names for frequency scores 1 to 5.
-CELLS: dict[int, tuple[str, str, str, str, str]] = {
-    5: ("new customers", "potential loyalists", "potential loyalists", "champions", "champions"),
-    4: ("promising", "potential loyalists", "potential loyalists", "loyal", "loyal"),
-    3: ("about to sleep", "about to sleep", "need attention", "loyal", "loyal"),
-    2: ("hibernating", "hibernating", "at risk", "at risk", "can't lose"),
-    1: ("hibernating", "hibernating", "at risk", "at risk", "can't lose"),
-}
 
 
 def score_rfm(features: DataFrame) -> DataFrame:
@@ -72,5 +63,5 @@ def _scores(bought: DataFrame, name: str, value: Column) -> DataFrame:
 
 
 def _cell() -> Column:
-    names = F.array(*(F.array(*map(F.lit, CELLS[score])) for score in range(1, N_SCORES + 1)))
+    names = F.array(*(F.array(*map(F.lit, RFM_CELLS[score])) for score in range(1, N_SCORES + 1)))
     return F.element_at(F.element_at(names, F.col("recency_score")), F.col("frequency_score"))
