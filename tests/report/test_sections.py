@@ -143,15 +143,15 @@ def test_stages_are_counted_both_ways_and_moves_are_shares_of_where_users_came_f
     counted = tuple(Record({"stage": by_rules, "model_stage": model, "n_users": n}) for by_rules, model, n in counts)
     moves = (("growth", "growth", 6), ("growth", "churned", 2), ("maturity", "maturity", 2))
     rows = [
-        {"model": "hidden_markov", "period_on": AS_OF, "from_stage": came, "to_stage": went, "n": n}
+        {"model": "rules", "period_on": AS_OF, "from_stage": came, "to_stage": went, "n": n}
         for came, went, n in moves
     ]
     told = replace(EMPTY, stage_counts=counted, stage_transitions=records(STAGE_TRANSITIONS, rows))
     section = stages.stages(told)
     sizes, flow = section.charts
     assert texts(sizes.numbers)[1:3] == [
-        ("growth", "6", "60.0%", "8", "80.0%"),
-        ("maturity", "2", "20.0%", "0", "0.0%"),
+        ("growth", "8", "80.0%", "6", "60.0%"),
+        ("maturity", "0", "0.0%", "2", "20.0%"),
     ]
     assert "the same of 80.0% of the users" in sizes.how_to_read
     assert texts(flow.numbers) == [("9 Nov 2011", "growth", "churned", "2")]

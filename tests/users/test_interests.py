@@ -27,7 +27,7 @@ def test_the_three_most_touched_ties_by_name_and_words_of_viewed_titles(spark: S
         event(10, "2024-03-20T11:00:00", "a", "p2", category="home/z", brand="Tavira", event_type="cart"),
         *(event(20 + n, "2024-03-21T11:00:00", "a", "p2", category=f"home/{name}") for n, name in enumerate("bc")),
         event(30, "2024-01-01T11:00:00", None, "p1", title="The old Table-Lamp of 2019", event_type="listing"),
-        event(31, "2024-02-01T11:00:00", None, "p1", title="The Table-Lamp X 60W, 餐桌灯", event_type="listing"),
+        event(31, "2024-02-01T11:00:00", None, "p1", title="The Table-Lamp X 60W T0370, 餐桌灯", event_type="listing"),
         event(40, "2024-03-22T11:00:00", "b", "p3", event_type="search"),
         event(41, "2024-03-22T11:00:00", "c", "p4", category="fees", is_item=False),
         event(42, "2024-03-01T22:00:00", "d", "p4", category="out"),  # before the window's first local day

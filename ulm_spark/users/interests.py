@@ -56,7 +56,10 @@ def _titles(known: DataFrame) -> DataFrame:
 
 def _split(title: Column) -> Column:
     words = F.split(F.lower(title), r"[^\p{L}\p{N}]+")
-    return F.filter(words, lambda w: w.rlike(r"\p{L}") & (F.length(w) > 1) & ~w.isin(*_STOP_WORDS))
+    # Three digits in a row are of an article's number, which says nothing of what it is.
+    return F.filter(
+        words, lambda w: w.rlike(r"\p{L}") & ~w.rlike(r"\p{N}{3}") & (F.length(w) > 1) & ~w.isin(*_STOP_WORDS)
+    )
 
 
 def _words(views: DataFrame, titles: DataFrame) -> DataFrame:
