@@ -1,8 +1,6 @@
 """Tell who comes back, who goes on to buy, and what a user brings and costs.
 
-Reads silver's user_days, events, sessions, orders, order_lines and marketing_spend as known at the end of as_of.
-Writes the day's slices of contracts/metrics.py's tables (user_retention to channel_acquisition); a re-run replaces
-them.
+Reads what silver knows at the end of as_of; replaces the day's slices of the tables of contracts/metrics.py.
 """
 
 import sys
@@ -43,15 +41,14 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
     zone, windows = conf.shop.zone, conf.metrics.window_days
     with open_run(spark, conf, JOB, as_of) as ledger:
         sessions, orders, lines, spend = (ledger.read(t) for t in (SESSIONS, ORDERS, ORDER_LINES, MARKETING_SPEND))
-        events = attributed_events(ledger, conf.identity)
+        events, user_days = attributed_events(ledger, conf.identity), ledger.read(USER_DAYS)
         ledger.replace(summarise_conversion(sessions, as_of, zone), tables.DAILY_CONVERSION)
-        user_days = ledger.read(USER_DAYS)
         ledger.replace(summarise_acquisition(user_days, lines, spend, as_of, zone, windows), tables.CHANNEL_ACQUISITION)
         with persisted(list_active_days(user_days, as_of)) as days:
             ledger.replace(summarise_user_retention(days, as_of, conf.metrics), tables.USER_RETENTION)
             ledger.replace(summarise_customers(days, lines, as_of, zone), tables.DAILY_CUSTOMERS)
-            facts = ShopFacts(events, days, sessions, orders, lines, spend)
-            ledger.replace(summarise_shop(facts, as_of, zone, windows, conf.shop.currency), tables.SHOP_METRICS)
+            shop = ShopFacts(events, days, sessions, orders, lines, spend)
+            ledger.replace(summarise_shop(shop, as_of, zone, windows, conf.shop.currency), tables.SHOP_METRICS)
 
 
 def main(argv: list[str] | None = None) -> int:
