@@ -143,8 +143,7 @@ def test_stages_are_counted_both_ways_and_moves_are_shares_of_where_users_came_f
     counted = tuple(Record({"stage": by_rules, "model_stage": model, "n_users": n}) for by_rules, model, n in counts)
     moves = (("growth", "growth", 6), ("growth", "churned", 2), ("maturity", "maturity", 2))
     rows = [
-        {"model": "rules", "period_on": AS_OF, "from_stage": came, "to_stage": went, "n": n}
-        for came, went, n in moves
+        {"model": "rules", "period_on": AS_OF, "from_stage": came, "to_stage": went, "n": n} for came, went, n in moves
     ]
     told = replace(EMPTY, stage_counts=counted, stage_transitions=records(STAGE_TRANSITIONS, rows))
     section = stages.stages(told)
