@@ -89,7 +89,8 @@ def run(
     spark = open_session(f"ulm run {day}", sections.spark)
     lake = Lake(spark, sections.lake)
     run_jobs(lake, planned, day, Display(len(planned)), force=force, dry_run=dry_run)
-    report = None if dry_run else newest_report(lake, day)
+    makes_report = any(job.name == REPORTS.writer for job in planned)
+    report = newest_report(lake, day) if makes_report and not dry_run else None
     if report is not None:
         typer.echo(report)
 

@@ -56,7 +56,7 @@ def _change(now: float, before: float | None) -> str:
     if share is None:
         return f"last {PERIOD_DAYS} days"
     sign = "+" if share >= 0 else ""
-    return f"{sign}{words.percent(share, 0)} on {PERIOD_DAYS} days before"
+    return f"{sign}{words.percent(share, 1)} on {PERIOD_DAYS} days before"
 
 
 def _customers(retention: Records) -> int:

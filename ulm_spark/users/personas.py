@@ -43,5 +43,6 @@ def _with_topics(told: DataFrame, encoding: Encoding) -> DataFrame:
     placed = place_topics(told, encoding.topics).drop("words")
     names = F.array(*(F.lit(topic.name) for topic in encoding.topics.topics))
     topic = F.array_position("topic_shares", F.array_max("topic_shares")).cast("int") - 1
+    # element_at would take a null place for the last: Spark holds an array of no nulls to have none at any place.
     name = F.when(F.col("topic").isNotNull(), F.get(names, F.col("topic")))
     return placed.withColumn("topic", topic).withColumn("topic_name", name)
