@@ -114,8 +114,17 @@ def test_learned_weights_are_those_of_a_regression_on_the_examples(spark: SparkS
     assert learned.by_behaviour["searches"] > 0.8
     assert learned.n_examples == len(examples) == 80
     assert learned.correlations is not None
-    assert learned.correlations[1] > learned.correlations[0]
-    assert learned.words.startswith("correlation with the next revenue: learned weights 0.")
+    assert learned.words.startswith(
+        "correlation with the revenue after the last past day: weights learned before it 0."
+    )
+    # The last of the two days is told by weights that only the first taught.
+    is_last = (examples["day"] == date(2024, 3, 11)).to_numpy()
+    spread = x[~is_last].std(axis=0)
+    before = LinearRegression(positive=True).fit(x[~is_last] / spread, y[~is_last]).coef_ / spread
+    configured = np.asarray([LEARNING.weights[name] for name in LEARNING.behaviours])
+    expected = [np.corrcoef(x[is_last] @ weights, y[is_last])[0, 1] for weights in (configured, before)]
+    assert learned.correlations == pytest.approx(tuple(expected), abs=1e-6)
+    assert expected[1] > expected[0]
 
 
 def test_neither_the_future_nor_the_order_of_rows_moves_anything(spark: SparkSession) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -21,7 +22,8 @@ _EXACT = "decimal(38,4)"
 class LearnedWeights:
     """What the past says. by_behaviour: None where it says too little, and why holds the words for it.
 
-    correlations: of the configured and of the learned score with the revenue, on the examples learned from.
+    correlations: of the configured score, and of one learned from the days before, with the revenue that followed the
+    last of the past days; None where there is one such day alone.
     """
 
     by_behaviour: dict[str, float] | None
@@ -35,7 +37,10 @@ class LearnedWeights:
         if self.correlations is None:
             return ""
         configured, learned = self.correlations
-        return f"correlation with the next revenue: learned weights {learned:.3f}, configured weights {configured:.3f}"
+        return (
+            f"correlation with the revenue after the last past day: weights learned before it {learned:.3f}, "
+            f"configured weights {configured:.3f}"
+        )
 
 
 def fit_weights(user_days: DataFrame, as_of: date, conf: ValueConf) -> LearnedWeights:
@@ -54,8 +59,9 @@ def fit_weights(user_days: DataFrame, as_of: date, conf: ValueConf) -> LearnedWe
     if not days:
         least = conf.min_history_days + conf.horizon_days
         return LearnedWeights(None, 0, f"value: fewer than {least} days of history; weights are as configured")
-    sums = sum_products(list_examples(known, days, conf), len(conf.behaviours)).collect()[0]
-    moments = _moments([0 if value is None else value for value in sums], len(conf.behaviours))
+    k = len(conf.behaviours)
+    sums = {row[0]: tuple(row)[1:] for row in sum_products(list_examples(known, days, conf), k).collect()}
+    moments = _moments(list(sums.values()), k)
     if moments.n < conf.min_examples:
         return LearnedWeights(None, moments.n, f"value: {moments.n} examples to learn from; weights are as configured")
     raw = nonnegative_weights(moments)
@@ -63,9 +69,14 @@ def fit_weights(user_days: DataFrame, as_of: date, conf: ValueConf) -> LearnedWe
     if raw.sum() <= 0 or total <= 0:
         return LearnedWeights(None, moments.n, "value: no behaviour goes with revenue; weights are as configured")
     learned = np.round(raw / raw.sum() * total, 9)
-    configured = np.asarray([conf.weights[name] for name in conf.behaviours])
     by_behaviour = {name: float(weight) for name, weight in zip(conf.behaviours, learned, strict=True)}
-    correlations = correlation(moments, configured), correlation(moments, learned)
+    correlations = None
+    if len(sums) > 1:
+        *before, last = sorted(sums)
+        of_last = _moments([sums[last]], k)
+        configured = np.asarray([conf.weights[name] for name in conf.behaviours])
+        from_before = nonnegative_weights(_moments([sums[day] for day in before], k))
+        correlations = correlation(of_last, configured), correlation(of_last, from_before)
     return LearnedWeights(by_behaviour, moments.n, correlations=correlations)
 
 
@@ -84,15 +95,16 @@ def list_examples(user_days: DataFrame, days: Sequence[date], conf: ValueConf) -
 
 
 def sum_products(examples: DataFrame, k: int) -> DataFrame:
-    """One row of sums of an example's k counts, its revenue and their products, exact in any order of the rows.
+    """By day the sums of an example's k counts, its revenue and their products, exact in any order of the rows.
 
-    Out:  the number of examples; sums of x; of products of two x, by row of their upper triangle; of xy; of y and yy.
+    Out:  day, the number of examples; sums of x; of products of two x, by row of their upper triangle; of xy; of
+          y and yy.
     """
     x = [F.col("x")[i].cast("decimal(18,0)") for i in range(k)]
     y = F.col("y")
     products = [x[i] * x[j] for i, j in combinations_with_replacement(range(k), 2)]
     sums = [*x, *products, *(value * y for value in x), y, y * y]
-    return examples.agg(F.count(F.lit(1)), *(F.sum(value.cast(_EXACT)) for value in sums))
+    return examples.groupBy("day").agg(F.count(F.lit(1)), *(F.sum(value.cast(_EXACT)) for value in sums))
 
 
 def weight_rows(as_of: date, conf: ValueConf, learned: LearnedWeights) -> list[tuple[object, ...]]:
@@ -113,9 +125,11 @@ def _example_columns(n: int, day: date, conf: ValueConf) -> list[Column]:
     return [F.array(*counts).alias(f"x{n}"), revenue.alias(f"y{n}")]
 
 
-def _moments(sums: Sequence[object], k: int) -> Moments:
-    """In: the values of sum_products."""
-    n, *rest = (float(str(value)) for value in sums)
+def _moments(of_days: Sequence[Sequence[int | Decimal]], k: int) -> Moments:
+    """In: the values of sum_products, of one or several days."""
+    if not of_days:
+        return Moments(0, np.zeros(k), np.zeros((k, k)), 0.0, 0.0, np.zeros(k))
+    n, *rest = (float(sum(values)) for values in zip(*of_days, strict=True))
     pairs = list(combinations_with_replacement(range(k), 2))
     xx = np.zeros((k, k))
     for (i, j), value in zip(pairs, rest[k : k + len(pairs)], strict=True):
