@@ -2,8 +2,7 @@
 
 Reads silver.user_days and silver.product_days; writes the day's slice of gold.user_features, and with
 features.backfill_days those of so many days before it, in one pass. A re-run replaces the slices of its days and no
-other; they differ only where the lake has learned of late events. What was made of a slice that a backfill of a later
-day rewrote is made anew by a run of all jobs for that slice's day.
+other; they differ only where the lake has learned of late events.
 """
 
 import sys

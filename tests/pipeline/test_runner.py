@@ -30,6 +30,7 @@ class Conf(BaseConf):
 
     gap_s: int = 1
     fails: bool = False
+    backfills: bool = False
 
 
 class Shop:
@@ -67,6 +68,10 @@ class Shop:
                     "evaluate_models": [MODEL_QUALITY],
                 }.get(job, []):
                     ledger.replace(rows_of(spark, table, [{"as_of": as_of}]), table)
+                if getattr(conf, "backfills", False):
+                    days = [DAY, as_of]
+                    slices = rows_of(spark, USER_FEATURES, [{"as_of": day} for day in days])
+                    ledger.replace_days(slices, USER_FEATURES, "as_of", days)
                 if getattr(conf, "fails", False):
                     raise ZeroDivisionError
 
@@ -90,6 +95,18 @@ def test_what_is_done_is_skipped_until_something_changes(shop: Shop) -> None:
     shop.files = "two"
     assert shop.run(gap_s=2, dry_run=True) == ["would", "would"]
     assert shop.run(gap_s=2) == ["ran", "ran"]
+
+
+def test_a_slice_that_a_later_days_run_filled_in_is_read_again(spark: SparkSession, lake_conf: LakeConf) -> None:
+    shop = Shop(spark, lake_conf, ("build_user_features", "segment_users"))
+    shop.run()
+    shop.run(NEXT)
+    assert shop.run() == ["skipped", "skipped"]
+    shop.jobs = ("build_user_features",)
+    assert shop.run(NEXT, backfills=True) == ["ran"]
+    shop.jobs = ("build_user_features", "segment_users")
+    assert shop.run() == ["skipped", "ran"]
+    assert shop.run() == ["skipped", "skipped"]
 
 
 def test_a_job_whose_last_run_failed_is_run_again(shop: Shop) -> None:

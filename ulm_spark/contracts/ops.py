@@ -19,7 +19,11 @@ RUNS = Table(
         Column("config_hash", "STRING", "Hash of the job's whole configuration"),
         Column("code_version", "STRING", "Version of ulm_spark, with a hash of its source"),
         Column("inputs", "MAP<STRING,STRING>", "Version of each table read, fingerprint of anything else read"),
-        Column("outputs", "MAP<STRING,STRING>", "Version of each table written"),
+        Column(
+            "outputs",
+            "MAP<STRING,STRING>",
+            "Version of each table written; table@day also names a slice of another day that the run wrote",
+        ),
         Column(
             "rows_in",
             "BIGINT",

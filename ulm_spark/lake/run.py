@@ -20,7 +20,7 @@ from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.literal import frame_of
 from ulm_spark.lake.models import ModelDir
 from ulm_spark.lake.progress import report_progress
-from ulm_spark.lake.run_log import RunRecord, last_done, was_made_since
+from ulm_spark.lake.run_log import RunRecord, last_done, slice_name, was_made_since
 from ulm_spark.lake.store import Lake, Written
 
 
@@ -132,6 +132,9 @@ class Run:
         """Replaces the rows of these days by the frame, which has rows of no other day."""
         literals = ", ".join(f"DATE'{day}'" for day in days)
         self._wrote(table, self.lake.replace_slice(frame, self._own(table), f"{column} IN ({literals})"))
+        for day in days:
+            if day != self.as_of:
+                self.outputs[slice_name(table.name, day)] = self.outputs[table.name]
 
     def append(self, frame: DataFrame, table: Table) -> int:
         """Adds rows, and gives how many; the job itself sees to it that a second run does not add them again."""

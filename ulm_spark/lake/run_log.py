@@ -99,5 +99,18 @@ def done_runs(lake: Lake, as_of: date) -> dict[str, dict[str, object]]:
     return {job: run for job, run in last.items() if run["status"] == "done"}
 
 
+def slice_name(table: str, day: date) -> str:
+    """Under which name ops.runs.outputs has a slice that a run of another day wrote."""
+    return f"{table}@{day}"
+
+
+def slices_written_by_others(lake: Lake, day: date) -> dict[str, int]:
+    """Of each table whose slice of the day a run of another day wrote, the version in which the last of them did."""
+    end = slice_name("", day)
+    written = lake.read(RUNS).select(F.explode("outputs").alias("name", "version")).where(F.col("name").endswith(end))
+    last = written.groupBy("name").agg(F.max(F.col("version").cast("bigint")).alias("version"))
+    return {row["name"].removesuffix(end): row["version"] for row in last.collect()}
+
+
 def _ended_us() -> Column:
     return F.unix_micros("started_at") + F.col("seconds") * 1_000_000

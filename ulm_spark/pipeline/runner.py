@@ -16,7 +16,7 @@ from ulm_spark.lake.fingerprint import code_version, config_hash
 from ulm_spark.lake.job import BaseConf
 from ulm_spark.lake.ledger import is_locked, is_streamed
 from ulm_spark.lake.run import input_tables, output_tables
-from ulm_spark.lake.run_log import done_runs, was_made_since
+from ulm_spark.lake.run_log import done_runs, slices_written_by_others, was_made_since
 from ulm_spark.lake.session import SparkSettings
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.pipeline.display import Display
@@ -92,6 +92,7 @@ class Freshness:
         self._lake = lake
         self._as_of = as_of
         self._done = done_runs(lake, as_of)
+        self._by_others = slices_written_by_others(lake, as_of)
         self._versions: dict[str, int] = {}
         self._made: dict[str, float | None] = {}
 
@@ -127,7 +128,7 @@ class Freshness:
         writer = self._done.get(table.writer)
         if table.is_as_of and job not in table.looking_back and writer is not None and recorded:
             written = cast(Mapping[str, str], writer["outputs"])
-            return int(written.get(table.name, -1)) <= int(recorded)
+            return max(int(written.get(table.name, -1)), self._by_others.get(table.name, -1)) <= int(recorded)
         return recorded == str(self._version(table))
 
     def _made_at_s(self, table: Table) -> float | None:
