@@ -18,12 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ulm_spark.contracts.features import CATALOGUE, Feature  # noqa: E402
+from ulm_spark.contracts.gold import USER_SEGMENTS  # noqa: E402
 from ulm_spark.contracts.metrics import SHOP_METRIC_CATALOGUE, SHOP_METRICS  # noqa: E402
 from ulm_spark.contracts.ops import EVERY_JOB  # noqa: E402
 from ulm_spark.contracts.segments import RFM_CELLS, USER_RFM  # noqa: E402
 from ulm_spark.contracts.table import LAYERS, Table  # noqa: E402
 from ulm_spark.contracts.tables import TABLES  # noqa: E402
 from ulm_spark.pipeline.graph import STREAM, STREAMED  # noqa: E402
+from ulm_spark.users.segment_names import MIN_EFFECT, WORDS  # noqa: E402
 
 GENERATED = "<!-- Written by scripts/build_docs.py. Change the contract or the docstring, then run it. -->"
 LAYER_WORDS = {
@@ -188,6 +190,14 @@ def _values_of(table: Table) -> list[str]:
         cells = [(f"recency {score}", *names) for score, names in RFM_CELLS.items()]
         heads = ("", *(f"frequency {score}" for score in range(1, 6)))
         return ["## Cells", "", "The best score is 5.", "", *_grid(heads, cells), ""]
+    if table == USER_SEGMENTS:
+        said = [(f"`{feature}`", word.high, word.low) for feature, word in WORDS.items()]
+        words = (
+            f"A label says in what a segment's mean lies {MIN_EFFECT} standard deviations or more above or below that of "
+            "all users. Buyers are segments in which half or more ever bought, visitors those below, window shoppers "
+            "those below a tenth."
+        )
+        return ["## Words of the labels", "", words, "", *_grid(("Feature", "Above", "Below"), said), ""]
     return []
 
 
