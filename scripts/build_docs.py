@@ -193,9 +193,9 @@ def _values_of(table: Table) -> list[str]:
     if table == USER_SEGMENTS:
         said = [(f"`{feature}`", word.high, word.low) for feature, word in WORDS.items()]
         words = (
-            f"A label says in what a segment's mean lies {MIN_EFFECT} standard deviations or more above or below that of "
-            "all users. Buyers are segments in which half or more ever bought, visitors those below, window shoppers "
-            "those below a tenth."
+            f"A label says in what a segment's mean lies {MIN_EFFECT} standard deviations or more above or below "
+            "that of all users. Buyers are segments in which half or more ever bought, visitors those below, window "
+            "shoppers those below a tenth."
         )
         return ["## Words of the labels", "", words, "", *_grid(("Feature", "Above", "Below"), said), ""]
     return []

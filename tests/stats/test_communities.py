@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import networkx as nx
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -73,6 +74,22 @@ def test_the_karate_club_falls_into_its_four_groups_of_best_modularity() -> None
     labels = find_communities(graph)
     # 0.4198 is the greatest there is: Brandes and others (2008), IEEE TKDE 20, 172-188.
     assert (modularity(graph, labels), labels.max()) == (pytest.approx(0.41979, abs=5e-6), 3)
+
+
+@pytest.mark.parametrize(("steps", "is_best"), [(1, True), (2, True), (3, False)])
+def test_groups_and_their_modularity_are_those_of_networkx(steps: int, is_best: bool) -> None:
+    links = [(a, b, 1.0 + (a + b if steps == 2 else a * b) % steps) for a, others in KARATE.items() for b in others]
+    graph, theirs = graph_of(links, 34), nx.Graph()
+    theirs.add_weighted_edges_from(links)
+    labels = find_communities(graph)
+    own = {frozenset(np.flatnonzero(labels == k).tolist()) for k in range(labels.max() + 1)}
+    assert modularity(graph, labels) == pytest.approx(nx.community.modularity(theirs, own), abs=1e-12)
+    # Louvain hangs on the order of nodes: theirs is the best of fifty orders, ours one that is always the same.
+    tries = [nx.community.louvain_communities(theirs, seed=seed) for seed in range(50)]
+    best = max(tries, key=lambda groups: nx.community.modularity(theirs, groups))
+    if is_best:
+        assert own == {frozenset(group) for group in best}
+    assert modularity(graph, labels) > 0.96 * nx.community.modularity(theirs, best)
 
 
 def test_cliques_in_a_ring_are_the_communities_the_first_the_one_of_the_smallest_member() -> None:
