@@ -41,11 +41,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def spark_session(folder: str, n_partitions: int) -> SparkSession:
-    """Spark on two cores and 4 GB of heap, with its event log in folder."""
+def spark_session(folder: str, n_partitions: int, heap: str = HEAP) -> SparkSession:
+    """Spark on two cores, by default with 4 GB of heap, with its event log in folder."""
     settings = {
         "spark.master": f"local[{N_CORES}]",
-        "spark.driver.memory": HEAP,
+        "spark.driver.memory": heap,
         "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
         "spark.sql.adaptive.autoBroadcastJoinThreshold": "64m",
         "spark.driver.host": "127.0.0.1",
