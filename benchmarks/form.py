@@ -59,7 +59,11 @@ def main(description: str, measure: Callable[[bool], Result], argv: Sequence[str
     """Reads --quick, measures, prints; 1 where a promise was broken, else 0, whether or not goals were met."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a smaller input, to see that it works")
-    result = measure(parser.parse_args(argv).quick)
+    return show(measure(parser.parse_args(argv).quick))
+
+
+def show(result: Result) -> int:
+    """Prints tables and the JSON line; 1 where a promise was broken, else 0."""
     console = Console(width=140)
     for title, header, rows in (
         (result.name, result.header, result.rows),

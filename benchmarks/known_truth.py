@@ -35,7 +35,10 @@ from ulm_spark.shop.oracle import churn_ceiling, next_item_ceiling, next_item_pr
 from ulm_spark.stats.binary import area_under_curve
 
 Rows = list[tuple[str, ...]]
-NEXT_ITEM_SETTINGS = ("--set", "training.exclude_seen=false")  # the planted next view may be of an item once bought
+NEXT_ITEM_SETTINGS = (
+    "--set",
+    "training.targets.exclude_seen=false",
+)  # the planted next view may be of an item once bought
 
 
 class Truth:

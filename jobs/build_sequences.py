@@ -45,7 +45,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
             ledger.replace(list_items(numbered), ITEM_VOCABULARY)
             ledger.replace(list_categories(numbered), CATEGORY_VOCABULARY)
         vocabulary = ledger.read(ITEM_VOCABULARY).where(F.col("as_of") == F.lit(as_of))
-        lined_up = build_sequences(events, vocabulary, rules, conf.sessions.gap_s, as_of, zone)
+        lined_up = build_sequences(events, vocabulary, rules, conf.sessions.gap_s, as_of, zone, conf.shop.currency)
         with persisted(lined_up, StorageLevel.DISK_ONLY) as sequences:
             ledger.replace(deal_out(sequences, "user_id", rules.n_files), SEQUENCES)
 

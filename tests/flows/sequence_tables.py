@@ -41,6 +41,7 @@ def history(user: int) -> dict[str, object]:
         "item_indices": [1 + (user + step) % N_ITEMS for step in range(n_items)],
         "event_codes": [PURCHASE if step % 3 == 0 else VIEW for step in range(n_items)],
         "gap_seconds": [0] + [3600] * (n_items - 1),
+        "amounts": [7.5 if step % 3 == 0 else 0.0 for step in range(n_items)],
         "last_event_at": datetime.fromisoformat("2024-03-31T20:00:00+00:00") - timedelta(hours=user),
         "vocabulary_version": VERSION,
     }
@@ -64,10 +65,17 @@ def fill(spark: SparkSession, lake: Lake, n_users: int) -> None:
     lake.append(rows_of(spark, EVENTS, [{**purchase, **row} for row in bought]), EVENTS)
 
 
-def small_training(folder: Path, root: str = "", **changes: object) -> Path:
+def small_training(
+    folder: Path, root: str = "", launcher: str = "inline", dropout: float = 0.2, max_epochs: int = 2
+) -> Path:
     """A config in folder that trains in seconds; its lake is there too where root names no other place."""
-    training = {"dim": 8, "max_length": 6, "target_events": 2, "batch_size": 8, "max_epochs": 2, "top_n": 5}
-    return write_config(
-        folder / "conf.yaml",
-        {"lake": {"root": root or str(folder / "lake")}, "training": {**training, "launcher": "inline", **changes}},
-    )
+    training = {
+        "model": {"dim": 8, "max_length": 6, "dropout": dropout},
+        "targets": {"n_events": 2},
+        "launch": {"launcher": launcher},
+        "batch_size": 8,
+        "max_epochs": max_epochs,
+        "patience": max_epochs,
+        "top_n": 5,
+    }
+    return write_config(folder / "conf.yaml", {"lake": {"root": root or str(folder / "lake")}, "training": training})

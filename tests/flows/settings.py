@@ -34,6 +34,6 @@ def small_shop_config(folder: Path, storage: str) -> Path:
             "segments": {"model": "kmeans", "k_min": 2, "k_max": 3, "n_resamples": 1},
             "personas": {"n_topics": 2, "topic_iterations": 3},
             "churn": {"n_label_days": 2, "max_iter": 3},
-            "training": {"dim": 16, "max_epochs": 1, "n_ranks": 2},
+            "training": {"model": {"dim": 16}, "max_epochs": 1, "launch": {"n_ranks": 2}},
         },
     )

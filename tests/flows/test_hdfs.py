@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),  # petastorm's, of pyarrow's older interface
 ]
 # One process, for which the order of files means nothing: its weights are the same on both lakes.
-ONE_RANK = ("training.launcher=inline",)
+ONE_RANK = ("training.launch.launcher=inline",)
 # Names of runs and of files, and what a clock has measured.
 OF_ONE_RUN = ("run_id", "path", "snapshot", "size_bytes")
 MEASURED_TIME = ("seconds", "rows_per_s")
@@ -211,7 +211,9 @@ def test_two_ranks_read_the_active_rows_and_no_other(there: Shop) -> None:
 # Last, since it trains the day's model anew. Training itself refuses an epoch that misses a row or has one twice.
 @pytest.mark.parametrize("launcher", ["horovodrun", "spark"])
 def test_two_ranks_train_on_it(there: Shop, spark: SparkSession, launcher: str) -> None:
-    conf = load(there.config, train_sequence.Conf, (f"training.launcher={launcher}", "training.n_ranks=2"))
+    conf = load(
+        there.config, train_sequence.Conf, (f"training.launch.launcher={launcher}", "training.launch.n_ranks=2")
+    )
     train_sequence.run(spark, conf, there.as_of)
     model = there.read("ops.sequence_models").first()
     assert model is not None

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.flow, pytest.mark.slow, pytest.mark.filterwarnings("ig
 def measured(spark: SparkSession, folder: Path, launcher: str) -> dict[str, float]:
     """What training on two ranks measured, its times left out."""
     folder.mkdir()
-    conf = load(small_training(folder, launcher=launcher, n_ranks=2), train_sequence.Conf)
+    conf = load(small_training(folder, launcher=launcher), train_sequence.Conf)
     lake = Lake(spark, conf.lake)
     fill(spark, lake, 24)
     train_sequence.run(spark, conf, AS_OF)

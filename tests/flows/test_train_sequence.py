@@ -29,7 +29,9 @@ from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.progress import progress_to
 from ulm_spark.lake.store import Lake
+from ulm_spark.sequence.conf import FeedConf
 from ulm_spark.sequence.feed import Feed
+from ulm_spark.sequence.plan import list_files, pools_of
 from ulm_spark.sequence.snapshot import Snapshot
 
 pytestmark = [pytest.mark.flow, pytest.mark.filterwarnings("ignore::FutureWarning")]
@@ -69,7 +71,8 @@ def test_the_model_sees_exactly_the_active_rows(trained: Trained) -> None:
     expected = {int(key): table[user_id] for key, user_id in zip(keys, sorted(table), strict=True)}
     read = {}
     for rank in range(2):
-        for rows in Feed(trained.snapshot, 6, 1, rank, 2).read():
+        for pool in pools_of(list_files(trained.snapshot.files), 0, 1):
+            rows = Feed(FeedConf(), 6, rank, 2).read(pool)
             for key, items in zip(rows.user_key, rows.items, strict=True):
                 assert int(key) not in read
                 read[int(key)] = (int((items > 0).sum()), int(items.sum()))
@@ -87,7 +90,7 @@ def test_the_registered_model_says_what_it_was_trained_on(trained: Trained) -> N
     assert trained.snapshot.version == trained.lake.version(SEQUENCES)
     assert trained.snapshot.n_items == N_ITEMS
     assert trained.snapshot.vocabulary_version == VERSION
-    assert json.loads(trained.model["settings"])["dim"] == 8
+    assert json.loads(trained.model["settings"])["model"]["dim"] == 8
     assert [text.split(":")[0] for text in trained.said[1:]] == ["epoch 1/2", "epoch 2/2"]
     assert not list((Path(trained.lake.root) / "_checkpoints" / "sequence").iterdir())
 

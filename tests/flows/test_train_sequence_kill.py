@@ -61,7 +61,7 @@ def test_a_killed_training_goes_on_and_ends_like_an_undisturbed_one(spark: Spark
         folder = tmp_path / name
         folder.mkdir()
         # Long enough to be killed midway, and no stop before the end.
-        config = small_training(folder, max_epochs=N_EPOCHS, patience=N_EPOCHS, launcher="inline", dropout=0.5)
+        config = small_training(folder, max_epochs=N_EPOCHS, dropout=0.5)
         conf = load(config, train_sequence.Conf)
         lake = Lake(spark, conf.lake)
         fill(spark, lake, 12)

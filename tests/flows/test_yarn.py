@@ -156,7 +156,7 @@ def test_submitted_jobs_leave_the_tables_of_a_run_on_one_machine(
 def test_ranks_on_executors_train_on_files_of_hdfs(spark: SparkSession, cluster: Cluster, tmp_path: Path) -> None:
     lake = Lake(spark, LakeConf(root=f"{cluster.hadoop.uri}/training/lake"))
     sequence_tables.fill(spark, lake, 24)
-    config = sequence_tables.small_training(tmp_path, "hdfs:///training/lake", launcher="spark", n_ranks=2)
+    config = sequence_tables.small_training(tmp_path, "hdfs:///training/lake", launcher="spark")
     cluster.submit("client", "train_sequence", config, sequence_tables.AS_OF)
     model = lake.read(SEQUENCE_MODELS).first()
     assert model is not None

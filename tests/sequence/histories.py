@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.conf import LaunchConf, ModelConf, TargetsConf, TrainingConf
 from ulm_spark.sequence.rows import PURCHASE_CODE, Rows
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
 
@@ -15,16 +15,13 @@ N_ITEMS = 12
 KNOWN_UNTIL_S = int(datetime(2024, 4, 1, tzinfo=UTC).timestamp())
 VOCABULARY = tuple(f"p{number:02d}" for number in range(1, N_ITEMS + 1))
 SMALL = TrainingConf(
-    dim=8,
-    max_length=6,
-    target_events=2,
-    n_positions=3,
+    model=ModelConf(dim=8, max_length=6),
+    targets=TargetsConf(n_events=2, n_positions=3, exclude_seen=False),
+    launch=LaunchConf(launcher="inline"),
     batch_size=8,
     max_epochs=2,
     patience=2,
     validation_share=0.3,
-    launcher="inline",
-    exclude_seen=False,
     seed=7,
 )
 _SCHEMA = pa.schema(
@@ -33,6 +30,7 @@ _SCHEMA = pa.schema(
         ("item_indices", pa.list_(pa.int32())),
         ("event_codes", pa.list_(pa.int32())),
         ("gap_seconds", pa.list_(pa.int64())),
+        ("amounts", pa.list_(pa.float64())),
         ("last_event_at", pa.timestamp("us", "UTC")),
     ]
 )
@@ -47,6 +45,7 @@ def history(user: int) -> dict[str, object]:
         "item_indices": [1 + (user + step) % N_ITEMS for step in range(n_items)],
         "event_codes": [PURCHASE_CODE if step % 2 else 1 for step in range(n_items)],
         "gap_seconds": [0] + [3600] * (n_items - 1),
+        "amounts": [2.5 * step if step % 2 else 0.0 for step in range(n_items)],
         "last_event_at": last_at,
     }
 
@@ -95,4 +94,5 @@ def rows(items: list[list[int]], codes: list[list[int]] | None = None, hours: li
         at,
         np.array(codes, np.int32) if codes else is_item.astype(np.int32),
         np.where(is_item, KNOWN_UNTIL_S - 3600 * 24 + 3600 * clock, 0),
+        np.zeros(at.shape, np.float32),
     )

@@ -1,80 +1,113 @@
+"""Both feeds give the rows of the files, to whichever rank."""
+
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from tests.sequence.histories import KNOWN_UNTIL_S, history, rows, snapshot_of, write_files
-from ulm_spark.sequence.feed import Feed, batches, filled, petastorm_url, shuffled
+from tests.sequence.histories import KNOWN_UNTIL_S, history, write_files
+from ulm_spark.config.errors import TrainingError
+from ulm_spark.sequence.conf import FeedConf, FeedKind
+from ulm_spark.sequence.feed import Feed
+from ulm_spark.sequence.plan import list_files, pools_of
 from ulm_spark.sequence.rows import Rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # petastorm's, of pyarrow's older interface
 LENGTH = 4
+BOTH = pytest.mark.parametrize("kind", ["petastorm", "arrow"])
+FIELDS = ("user_key", "items", "codes", "at_s", "amounts")
 
 
-def read(files: tuple[str, ...], rank: int, size: int, workers: int = 1) -> Rows:
-    return Rows.join(list(Feed(snapshot_of(files, 0), LENGTH, workers, rank, size).read()), LENGTH)
+def read(files: tuple[str, ...], conf: FeedConf, rank: int = 0, size: int = 1) -> Rows:
+    (pool,) = pools_of(list_files(files), 0, 10_000)
+    return Feed(conf, LENGTH, rank, size).read(pool)
 
 
-def order(files: tuple[str, ...], seed: int, pool_rows: int, workers: int = 1) -> list[int]:
-    feed = Feed(snapshot_of(files, 0), LENGTH, workers, 0, 1)
-    return [int(key) for pool in shuffled(feed.read(), LENGTH, pool_rows, (seed,)) for key in pool.user_key]
+def assert_same(some: Rows, others: Rows) -> None:
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(some, name), getattr(others, name))
 
 
-def test_rows_are_padded_and_dated(tmp_path: Path) -> None:
-    found = read(write_files(tmp_path, 3, 1), 0, 1)
+@BOTH
+def test_rows_are_padded_and_dated(kind: FeedKind, tmp_path: Path) -> None:
+    found = read(write_files(tmp_path, 3, 1), FeedConf(kind))
     by_length = {int(row.sum()): place for place, row in enumerate(found.is_item)}
     row = by_length[3]
     assert found.items[row].tolist() == [0, *history(2)["item_indices"]]  # type: ignore[misc]
     assert found.codes[row].tolist() == [0, *history(2)["event_codes"]]  # type: ignore[misc]
+    assert found.amounts[row].tolist() == [0, *history(2)["amounts"]]  # type: ignore[misc]
     last_s = KNOWN_UNTIL_S - 3600 * 15
     assert found.at_s[row].tolist() == [0, last_s - 7200, last_s - 3600, last_s]
 
 
-def test_ranks_share_all_rows_without_overlap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_both_feeds_give_the_same_rows_however_many_threads_read(size: int, tmp_path: Path) -> None:
+    files = write_files(tmp_path, 40, 7)
+    for rank in range(size):
+        first = read(files, FeedConf("petastorm"), rank, size)
+        assert_same(read(files, FeedConf("petastorm", workers=4), rank, size), first)
+        assert_same(read(files, FeedConf("arrow"), rank, size), first)
+
+
+@BOTH
+def test_ranks_share_all_rows_without_overlap(kind: FeedKind, tmp_path: Path) -> None:
     files = write_files(tmp_path, 23, 5)
-    keys = [read(files, rank, 2).user_key for rank in range(2)]
+    keys = [read(files, FeedConf(kind), rank, 2).user_key for rank in range(2)]
     assert len(np.intersect1d(keys[0], keys[1])) == 0
-    assert sorted(np.concatenate(keys)) == sorted(read(files, 0, 1).user_key)
+    assert sorted(np.concatenate(keys)) == sorted(read(files, FeedConf(kind)).user_key)
     assert len(np.concatenate(keys)) == 23
 
 
-def test_fewer_row_groups_than_ranks_lose_no_row(tmp_path: Path) -> None:
+@BOTH
+def test_row_groups_of_one_file_are_shared_too(kind: FeedKind, tmp_path: Path) -> None:
+    (file,) = write_files(tmp_path, 23, 1)
+    path = file.removeprefix("file:")
+    pq.write_table(pq.read_table(path), path, row_group_size=5, use_deprecated_int96_timestamps=True)
+    assert [len(read((file,), FeedConf(kind), rank, 2)) for rank in range(2)] == [13, 10]
+
+
+@BOTH
+def test_fewer_row_groups_than_ranks_lose_no_row(kind: FeedKind, tmp_path: Path) -> None:
     files = write_files(tmp_path, 5, 1)
-    assert [len(read(files, rank, 2)) for rank in range(2)] == [5, 0]
+    assert [len(read(files, FeedConf(kind), rank, 2)) for rank in range(2)] == [5, 0]
 
 
-def test_files_that_are_not_named_are_not_read(tmp_path: Path) -> None:
+@BOTH
+def test_a_cache_gives_the_same_rows_without_the_files(kind: FeedKind, tmp_path: Path) -> None:
+    files = write_files(tmp_path / "data", 20, 4)
+    conf = FeedConf(kind, cache=str(tmp_path / "cache"), cache_gb=0.1)
+    pools = pools_of(list_files(files), 0, 10_000)
+    first = Feed(conf, LENGTH, 0, 1).read(pools[0])
+    for path in (tmp_path / "data").iterdir():  # Petastorm reads footers still, and no column
+        footer_only(path)
+    assert_same(Feed(conf, LENGTH, 0, 1).read(pools[0]), first)
+
+
+def footer_only(path: Path) -> None:
+    """Zeros where the columns were."""
+    content = path.read_bytes()
+    n_footer = int.from_bytes(content[-8:-4], "little") + 8
+    path.write_bytes(content[:4] + bytes(len(content) - n_footer - 4) + content[-n_footer:])
+
+
+@BOTH
+def test_a_file_that_was_broken_or_is_gone_is_told_of(kind: FeedKind, tmp_path: Path) -> None:
     files = write_files(tmp_path, 20, 4)
-    assert len(read(files[1:3], 0, 1)) == 10
+    pools = pools_of(list_files(files), 0, 10_000)
+    footer_only(tmp_path / "part-02.parquet")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        Feed(FeedConf(kind), LENGTH, 0, 1).read(pools[0])
+    (tmp_path / "part-02.parquet").unlink()
+    with pytest.raises(TrainingError, match="cannot be read"):
+        Feed(FeedConf(kind), LENGTH, 0, 1).read(pools[0])
 
 
-def test_a_seed_decides_the_order_however_many_threads_read(tmp_path: Path) -> None:
-    files = write_files(tmp_path, 40, 8)
-    first = order(files, 1, 100)
-    assert first == order(files, 1, 100, workers=4)
-    assert first != order(files, 2, 100)
-    assert sorted(first) == sorted(order(files, 2, 100))
-
-
-def test_a_small_pool_shuffles_all_rows_once(tmp_path: Path) -> None:
-    files = write_files(tmp_path, 40, 8)
-    assert sorted(order(files, 1, 7)) == sorted(order(files, 1, 100))
-
-
-def test_batches_cross_pools_and_lose_nothing() -> None:
-    pools = [rows([[1, 2]] * 3), rows([[3, 4]] * 4)]
-    cut = list(batches(iter(pools), 5, 2))
-    assert [len(batch) for batch in cut] == [5, 2]
-    assert [int(batch.items[:, 0].sum()) for batch in cut] == [9, 6]
-
-
-def test_a_short_batch_is_filled_with_rows_without_events() -> None:
-    full = filled(rows([[1, 2]]), 3)
-    assert full.items.tolist() == [[1, 2], [0, 0], [0, 0]]
-
-
-def test_sparks_file_names_become_petastorms() -> None:
-    assert petastorm_url("file:/a%20b/c.parquet") == "file:///a b/c.parquet"
-    assert petastorm_url("file:///a/c.parquet") == "file:///a/c.parquet"
-    assert petastorm_url("/a/c.parquet") == "file:///a/c.parquet"
-    assert petastorm_url("hdfs://name:1/a%20b/c.parquet") == "file:///a b/c.parquet"
+@BOTH
+def test_a_file_with_other_rows_than_its_footer_said_is_told_of(kind: FeedKind, tmp_path: Path) -> None:
+    files = write_files(tmp_path, 20, 4)
+    (pool,) = pools_of(list_files(files), 0, 10_000)
+    claimed = replace(pool, files=(replace(pool.files[0], group_rows=(4,)), *pool.files[1:]))
+    with pytest.raises(TrainingError, match="found 20 rows in pool 0; expected 19"):
+        Feed(FeedConf(kind), LENGTH, 0, 1).read(claimed)

@@ -1,19 +1,24 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from onnxruntime import InferenceSession
 
 from tests.sequence.histories import N_ITEMS, SMALL
-from ulm_spark.sequence.conf import Architecture, TrainingConf
+from ulm_spark.sequence.conf import Architecture, Input, Places, TrainingConf
 from ulm_spark.sequence.export import export_model
-from ulm_spark.sequence.launch import SAVED_MODEL
+from ulm_spark.sequence.launch import ONNX, SAVED_MODEL
+from ulm_spark.sequence.models.attention import causal_mask
 from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
-from ulm_spark.sequence.models.sasrec import causal_mask
+from ulm_spark.sequence.models.time_buckets import time_bucket
 
-ARCHITECTURES: tuple[Architecture, ...] = ("sasrec", "gru")
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 ITEMS = np.array([[0, 0, 5, 3, 9, 1], [2, 4, 6, 8, 10, 12]], np.int32)
 CODES = np.array([[0, 0, 1, 6, 1, 6], [1, 1, 6, 6, 1, 1]], np.int32)
 GAPS = np.array([[0, 0, 0, 60, 3600, 86400], [0, 1, 2, 3, 4, 5]], np.int64)
@@ -21,7 +26,8 @@ PRIOR = np.log(np.random.default_rng(5).dirichlet(np.ones(N_ITEMS + 1), 4)).asty
 
 
 def network(architecture: Architecture, conf: TrainingConf = SMALL) -> NextItem:
-    built = build_network(replace(conf, model=architecture, n_blocks=2), N_ITEMS, PRIOR)
+    model = replace(conf.model, architecture=architecture, n_blocks=2)
+    built = build_network(replace(conf, model=model), N_ITEMS, PRIOR)
     generator = np.random.default_rng(1)
     for variable in built.trainable_variables:  # first weights are near zero, and would hide a leak
         variable.assign(generator.normal(0, 0.3, variable.shape))
@@ -49,6 +55,27 @@ def test_padding_never_changes_an_output(architecture: Architecture) -> None:
     codes, gaps = CODES[:1].copy(), GAPS[:1].copy()
     codes[:, :2], gaps[:, :2] = 3, 12345
     np.testing.assert_allclose(model(ITEMS[:1], codes, gaps).numpy()[:, 2:], padded[:, 2:], atol=1e-6)
+
+
+@pytest.mark.parametrize("places", get_args(Places))
+@pytest.mark.parametrize("entry", get_args(Input))
+def test_however_events_enter_padding_changes_nothing(places: Places, entry: Input) -> None:
+    model = network("gated", replace(SMALL, model=replace(SMALL.model, places=places, input=entry)))
+    padded = model(ITEMS[:1], CODES[:1], GAPS[:1]).numpy()
+    alone = model(ITEMS[:1, 2:], CODES[:1, 2:], GAPS[:1, 2:]).numpy()
+    np.testing.assert_allclose(padded[:, 2:], alone, atol=1e-5)
+
+
+def test_a_place_counted_from_the_start_is_the_same_whatever_follows() -> None:
+    model = network("sasrec", replace(SMALL, model=replace(SMALL.model, places="from_start")))
+    whole = model(ITEMS[1:], CODES[1:], GAPS[1:]).numpy()
+    prefix = model(ITEMS[1:, :4], CODES[1:, :4], GAPS[1:, :4]).numpy()
+    np.testing.assert_allclose(prefix, whole[:, :4], atol=1e-6)
+    from_end = network("sasrec", SMALL)
+    moved = (
+        from_end(ITEMS[1:, :4], CODES[1:, :4], GAPS[1:, :4]).numpy() - from_end(ITEMS[1:], CODES[1:], GAPS[1:])[:, :4]
+    )
+    assert np.abs(moved).max() > 1e-3
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -80,30 +107,34 @@ def test_the_exported_model_scores_as_the_network_does(architecture: Architectur
     export_model(model, {"loss": 1.0}, tmp_path)
     loaded = tf.saved_model.load(str(tmp_path / SAVED_MODEL))
     score = loaded.signatures["serving_default"]
+    graph = InferenceSession(str(tmp_path / ONNX), providers=["CPUExecutionProvider"])
     for cut in (0, 2):
         parts = (ITEMS[:, cut:], CODES[:, cut:], GAPS[:, cut:])
-        found = score(item_indices=parts[0], event_codes=parts[1], gap_seconds=parts[2])["scores"].numpy()
+        asked = dict(zip(("item_indices", "event_codes", "gap_seconds"), parts, strict=True))
+        found = score(**asked)["scores"].numpy()
         now = np.full(2, PRIOR.shape[0] - 1, np.int32)
         expected = model.score_all(model(*parts)[:, -1], now).numpy()
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
         assert found.shape == (2, N_ITEMS + 1)
+        scores, states = graph.run(["scores", "states"], asked)
+        np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(states, model(*parts)[:, -1], rtol=1e-5, atol=1e-5)
 
 
 def test_some_and_shared_scores_are_those_of_all_items() -> None:
     model = network("sasrec")
-    states = tf.random.normal([2, 3, SMALL.dim], seed=3)
-    periods = np.array([[0, 1, 2], [3, 2, 1]], np.int32)
+    states = tf.random.normal([4, SMALL.model.dim], seed=3)
+    periods = np.array([0, 1, 3, 2], np.int32)
     every = model.score_all(states, periods).numpy()
-    some = np.array([[[1, 5], [2, 2], [12, 0]], [[3, 4], [5, 6], [7, 8]]], np.int32)
-    np.testing.assert_allclose(
-        model.score_some(states, periods, some), np.take_along_axis(every, some, axis=2), atol=1e-5
-    )
+    some = np.array([[1, 5], [2, 2], [3, 4], [12, 8]], np.int32)
+    found = model.score_some(states, periods, some)
+    np.testing.assert_allclose(found, np.take_along_axis(every, some, axis=1), atol=1e-5)
     shared = np.array([4, 1, 11], np.int32)
-    np.testing.assert_allclose(model.score_shared(states, periods, shared), every[:, :, shared], atol=1e-5)
+    np.testing.assert_allclose(model.score_shared(states, periods, shared), every[:, shared], atol=1e-5)
 
 
 def test_dropout_starts_anew_from_its_seed() -> None:
-    model = network("sasrec", replace(SMALL, dropout=0.5))
+    model = network("sasrec", replace(SMALL, model=replace(SMALL.model, dropout=0.5)))
     outputs = []
     for seed in ((1, 2), (1, 2), (1, 3)):
         seed_dropout(model, seed)
@@ -111,3 +142,8 @@ def test_dropout_starts_anew_from_its_seed() -> None:
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert np.abs(outputs[0] - outputs[2]).max() > 1e-3
     assert any(isinstance(layer, keras.layers.Dropout) for layer in model.body._flatten_layers())
+
+
+@given(st.integers(0, 2**19))
+def test_a_time_has_as_many_buckets_as_bits(seconds: int) -> None:
+    assert int(time_bucket(np.array(seconds, np.int64))) == seconds.bit_length()

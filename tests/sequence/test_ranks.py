@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sequence.histories import SMALL, manifest_of
+from tests.sequence.histories import SMALL, VOCABULARY, manifest_of
+from ulm_spark.sequence.checkpoint import Checkpoint, save_checkpoint
+from ulm_spark.sequence.conf import FeedConf, LaunchConf
+from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.launch import environment
+from ulm_spark.sequence.loop import Training
+from ulm_spark.sequence.plan import epoch_order, list_files, pools_of
+from ulm_spark.sequence.ranks import Ranks
 
 pytestmark = pytest.mark.flow
 ROOT = Path(__file__).parent.parent.parent
@@ -38,19 +44,47 @@ def largest_difference(some: Weights, others: Weights) -> float:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two ranks and one left: 31 users in 5 files, so neither rows nor steps are even."""
     folder = tmp_path_factory.mktemp("ranks")
-    conf = replace(SMALL, launcher="horovodrun", n_ranks=2, batch_size=4)
+    conf = replace(SMALL, launch=LaunchConf("horovodrun", n_ranks=2), batch_size=4)
     manifest = manifest_of(folder, 31, 5, conf)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
-    run_ranks(2, "full,sampled,train", folder)
-    run_ranks(1, "full,sampled", folder)
+    run_ranks(2, "full,sampled,gbce,train", folder)
+    run_ranks(1, "full,sampled,gbce", folder)
     return folder
 
 
-@pytest.mark.parametrize("name", ["full", "sampled", "train"])
+@pytest.mark.parametrize("name", ["full", "sampled", "gbce", "train"])
 def test_weights_are_the_same_on_both_ranks(folder: Path, name: str) -> None:
     assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 1, 2)) == 0.0
 
 
-@pytest.mark.parametrize("name", ["full", "sampled"])
+@pytest.mark.parametrize("name", ["full", "sampled", "gbce"])
 def test_steps_on_two_halves_equal_steps_on_the_whole(folder: Path, name: str) -> None:
     assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 0, 1)) < 1e-6
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+def test_what_one_rank_began_two_go_on_with_and_no_row_is_read_twice_or_missed(tmp_path: Path) -> None:
+    conf = replace(SMALL, max_epochs=1, validation_share=0.0, feed=FeedConf("arrow", shuffle_rows=8), batch_size=4)
+    manifest = manifest_of(tmp_path, 31, 9, conf)
+    (tmp_path / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    began: list[int] = []
+    pools = pools_of(list_files(manifest.snapshot.files), conf.seed, conf.feed.shuffle_rows)
+
+    def kill_after_two_pools(checkpoint: Checkpoint) -> None:
+        if checkpoint.progress.n_pools == 2:
+            save_checkpoint(manifest, VOCABULARY, checkpoint)
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        Training(manifest, VOCABULARY, Ranks()).run(lambda numbers: None, kill_after_two_pools)
+    for pool in epoch_order(pools, conf.seed, 0)[:2]:
+        began.extend(Feed(conf.feed, 6, 0, 1).read(pool).user_key.tolist())
+    run_ranks(2, "go_on", tmp_path)
+    rest = [np.load(tmp_path / f"learned-{rank}-of-2.npy").tolist() for rank in range(2)]
+    every = [key for pool in pools for key in Feed(conf.feed, 6, 0, 1).read(pool).user_key.tolist()]
+    assert sorted([*began, *rest[0], *rest[1]]) == sorted(every)
+    assert len(pools) > 3
+    assert all(rest)

@@ -3,9 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from jobs import train_sequence
 from tests.sequence.histories import SMALL, snapshot_of
 from ulm_spark.config.errors import ConfigError, TrainingError
-from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.config.load import load
+from ulm_spark.sequence.conf import LaunchConf, TrainingConf
 from ulm_spark.sequence.launch import Listener, command, progress_line
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, training_key
 
@@ -37,26 +39,35 @@ def test_the_key_follows_rows_and_settings_and_not_the_folder() -> None:
     assert training_key(moved, SMALL) == training_key(SNAPSHOT, SMALL)
     assert training_key(replace(SNAPSHOT, n_rows=6), SMALL) != training_key(SNAPSHOT, SMALL)
     assert training_key(SNAPSHOT, replace(SMALL, seed=8)) != training_key(SNAPSHOT, SMALL)
+    assert training_key(SNAPSHOT, replace(SMALL, launch=LaunchConf(n_ranks=7))) == training_key(SNAPSHOT, SMALL)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("n_heads", 3), ("dropout", 1.0), ("max_length", 1), ("prior_half_life_days", 0.0), ("learning_rate", 0.0)],
+    [
+        ("model.n_heads", 3),
+        ("model.dropout", 1.0),
+        ("model.max_length", 1),
+        ("prior.half_life_days", 0.0),
+        ("optimiser.learning_rate", 0.0),
+        ("loss.calibration", 1.5),
+        ("feed.n_ahead", 0),
+    ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"training.{field}"):
-        replace(SMALL, **{field: value})  # type: ignore[arg-type]  # the point of the test
+        load(None, train_sequence.Conf, (f"training.{field}={value}",))
 
 
 def test_inline_training_is_one_rank() -> None:
-    assert TrainingConf(launcher="inline", n_ranks=4).ranks == 1
-    assert TrainingConf(launcher="horovodrun", n_ranks=4).ranks == 4
+    assert TrainingConf(launch=LaunchConf("inline", n_ranks=4)).ranks == 1
+    assert TrainingConf(launch=LaunchConf("horovodrun", n_ranks=4)).ranks == 4
 
 
 def test_horovodrun_starts_the_same_program_on_each_rank(tmp_path: object) -> None:
     from pathlib import Path
 
-    started = command(Path("/m/manifest.json"), replace(SMALL, launcher="horovodrun", n_ranks=3))
+    started = command(Path("/m/manifest.json"), replace(SMALL, launch=LaunchConf("horovodrun", n_ranks=3)))
     assert started[3:8] == ["--gloo", "-np", "3", "-H", "localhost:3"]
     assert started[-3:] == ["ulm_spark.sequence.train", "--manifest", "/m/manifest.json"]
 
@@ -64,10 +75,13 @@ def test_horovodrun_starts_the_same_program_on_each_rank(tmp_path: object) -> No
 def test_a_listener_tells_of_epochs_and_keeps_errors() -> None:
     told: list[str] = []
     listener = Listener(9, told.append)
-    numbers = {"epoch": 2, "loss": 1.25, "ndcg": 0.5, "n_validation": 7, "rows_per_s": 1234.0}
+    numbers = {"epoch": 2, "loss": 1.25, "ndcg": 0.5, "n_validation": 7, "rows_per_s": 1234.0, "wait_share": 0.03}
     listener.hear(f"[1,0]<stdout>:{progress_line(numbers)}\n")
     listener.hear('[1,1]<stdout>:ulm-progress {"epoch": 2, cut\n')
     listener.hear("ValueError: found no column\n")
     listener.hear("something later\n")
-    assert told == ["epoch 2/9: loss 1.2500, validation NDCG@10 0.5000 over 7 users, 1,234 sequences/s"]
+    assert told == [
+        "epoch 2/9: loss 1.2500, validation NDCG@10 0.5000 over 7 users, 1,234 sequences/s, "
+        "3% of the time waiting for rows"
+    ]
     assert listener.last_words() == "ValueError: found no column"

@@ -5,15 +5,29 @@ import pytest
 import tensorflow as tf
 
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
+from ulm_spark.sequence.batches import Batch
+from ulm_spark.sequence.conf import LossConf, LossKind, OptimiserConf, TargetsConf
+from ulm_spark.sequence.losses import (
+    draw_evenly,
+    draw_negatives,
+    full_loss,
+    gbce_loss,
+    log_expected_draws,
+    sampled_loss,
+)
 from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.prior import Periods
 from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import PURCHASE_CODE, draw_targets
-from ulm_spark.sequence.step import Stepper, draw_negatives, full_loss, log_expected_draws, sampled_loss
-from ulm_spark.sequence.validation import Validator, hold_out, is_validation, training_part
+from ulm_spark.sequence.rows import PURCHASE_CODE, Rows
+from ulm_spark.sequence.step import Stepper
+from ulm_spark.sequence.targets import draw_targets
+from ulm_spark.sequence.validation import Measured, Validator, hold_out, is_validation, training_part
 
 PRIOR = np.zeros((2, N_ITEMS + 1), np.float32)
 PERIODS = Periods(KNOWN_UNTIL_S, 7 * 86_400, 1)
+NEXT = TargetsConf(n_events=1, n_positions=4, exclude_seen=False)
+STATES = tf.random.normal([2, SMALL.model.dim], seed=1)
+NOW, ITEMS = np.zeros(2, np.int32), np.array([[1, 5], [12, 3]], np.int32)
 RING = rows([[1, 2, 3, 4, 5, 6], [4, 5, 6, 7, 8, 9], [0, 0, 8, 9, 10, 11], [9, 10, 11, 12, 1, 2]])
 P = PURCHASE_CODE
 
@@ -25,22 +39,33 @@ def ranks() -> Ranks:
 
 def test_the_full_loss_is_the_cross_entropy_of_each_target() -> None:
     network = build_network(SMALL, N_ITEMS, PRIOR)
-    states = tf.random.normal([1, 2, SMALL.dim], seed=1)
-    periods, items = np.zeros((1, 2), np.int32), np.array([[[1, 5], [12, 3]]], np.int32)
-    losses = full_loss(network, states, periods, items).numpy()
-    scores = network.score_all(states, periods).numpy().astype(np.float64)[..., 1:]
-    log_p = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
-    np.testing.assert_allclose(losses, -np.take_along_axis(log_p, items - 1, axis=2), atol=1e-5)
+    losses = full_loss(network, STATES, NOW, ITEMS).numpy()
+    scores = network.score_items(STATES, NOW).numpy().astype(np.float64)
+    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(losses, -np.take_along_axis(log_p, ITEMS - 1, axis=1), atol=1e-5)
+    smooth = full_loss(network, STATES, NOW, ITEMS, smoothing=0.25).numpy()
+    np.testing.assert_allclose(smooth, 0.75 * losses - 0.25 * log_p.mean(axis=1, keepdims=True), atol=1e-5)
 
 
 def test_the_sampled_loss_nears_the_full_one_with_many_samples() -> None:
     network = build_network(SMALL, N_ITEMS, PRIOR)
-    states = tf.random.normal([1, 2, SMALL.dim], seed=1)
-    periods, items = np.zeros((1, 2), np.int32), np.array([[[1, 5], [12, 3]]], np.int32)
     drawn = draw_negatives(N_ITEMS, 200_000, np.random.default_rng(2))
-    sampled = sampled_loss(network, states, periods, items, drawn.items, drawn.log_expected).numpy()
-    full = full_loss(network, states, periods, items).numpy()
+    sampled = sampled_loss(network, STATES, NOW, ITEMS, drawn.items, drawn.log_expected).numpy()
+    full = full_loss(network, STATES, NOW, ITEMS).numpy()
     np.testing.assert_allclose(sampled, full, atol=0.02)
+
+
+def test_the_calibrated_loss_is_binary_cross_entropy_without_calibration() -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    drawn = draw_evenly(N_ITEMS, 30, np.random.default_rng(2)).items
+    scores = network.score_all(STATES, NOW).numpy().astype(np.float64)
+    right = np.log1p(np.exp(-np.take_along_axis(scores, ITEMS, axis=1)))
+    wrong = np.log1p(np.exp(scores[:, drawn]))
+    against = (wrong[:, None, :] * (ITEMS[:, :, None] != drawn)).sum(axis=2)
+    plain = gbce_loss(network, STATES, NOW, ITEMS, drawn, 0.0).numpy()
+    np.testing.assert_allclose(plain, right + against, rtol=1e-5)
+    calibrated = gbce_loss(network, STATES, NOW, ITEMS, drawn, 1.0).numpy()
+    np.testing.assert_allclose(calibrated, 30 / (N_ITEMS - 1) * right + against, rtol=1e-5)
 
 
 def test_negatives_come_as_often_as_expected() -> None:
@@ -50,27 +75,33 @@ def test_negatives_come_as_often_as_expected() -> None:
     np.testing.assert_allclose(counts, expected, rtol=0.05)
 
 
-@pytest.mark.parametrize("full_softmax_items", [20_000, 5], ids=["full", "sampled"])
-def test_steps_learn_a_ring(ranks: Ranks, full_softmax_items: int) -> None:
+@pytest.mark.parametrize("kind", ["full", "sampled", "gbce"])
+def test_steps_learn_a_ring(ranks: Ranks, kind: LossKind) -> None:
     conf = replace(
-        SMALL, dropout=0.0, learning_rate=0.05, full_softmax_items=full_softmax_items, n_sampled=64, target_events=1
+        SMALL,
+        model=replace(SMALL.model, dropout=0.0, attention_dropout=0.0),
+        optimiser=OptimiserConf(learning_rate=0.05),
+        loss=LossConf(kind, n_sampled=64),
     )
     stepper = Stepper(build_network(conf, N_ITEMS, PRIOR), conf, PERIODS, ranks)
     generator = np.random.default_rng(4)
     losses = []
     for _ in range(60):
-        targets = draw_targets(RING, 4, 1, generator, exclude_seen=False)
-        total, weight = stepper.take(RING, targets, np.random.default_rng(5))
+        targets = draw_targets(RING, NEXT, generator)
+        total, weight = stepper.take([Batch(RING, targets, len(RING))], np.random.default_rng(5))
         losses.append(total / weight)
-    assert losses[-1] < 0.3 < 1.5 < losses[0]
+    assert losses[-1] < 0.15 * losses[0]
+    measured = Validator(stepper.network, RING, PERIODS, ranks, exclude_seen=False).measure()
+    assert (measured.ndcg, measured.n_users) == (1.0, len(RING))
 
 
 def test_a_step_without_targets_changes_no_weight(ranks: Ranks) -> None:
     network = build_network(SMALL, N_ITEMS, PRIOR)
     before = [variable.numpy() for variable in network.trainable_variables]
-    empty = rows([[0, 0, 0, 0, 0, 0]])
-    targets = draw_targets(empty, 3, 2, np.random.default_rng(0), exclude_seen=False)
-    assert Stepper(network, SMALL, PERIODS, ranks).take(empty, targets, np.random.default_rng(0)) == (0.0, 0.0)
+    empty = Rows.blank(6)
+    targets = draw_targets(empty, SMALL.targets, np.random.default_rng(0))
+    batch = Batch(empty, targets, 0)
+    assert Stepper(network, SMALL, PERIODS, ranks).take([batch], np.random.default_rng(0)) == (0.0, 0.0)
     for variable, value in zip(network.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 
@@ -96,14 +127,14 @@ def test_training_sees_all_but_the_last_instant_of_validation_users() -> None:
 
 def test_validation_ranks_all_items_but_those_bought_before(ranks: Ranks) -> None:
     network = build_network(SMALL, N_ITEMS, PRIOR)
-    network.events.table.assign(np.zeros(network.events.table.shape))
+    network.events.items.table.assign(np.zeros(network.events.items.table.shape))
     network.bias.assign([0.0, 9.0, 8.0, 7.0, *[0.0] * (N_ITEMS - 3)])  # 1, 2, 3 lead for everybody
     bought = rows([[0, 0, 1, 2, 3]], codes=[[0, 0, P, P, 1]])
     kept = Validator(network, bought, PERIODS, ranks, exclude_seen=False)
     left_out = Validator(network, bought, PERIODS, ranks, exclude_seen=True)
     for validator, expected in ((kept, 1 / np.log2(4)), (left_out, 1.0)):
-        ndcg, n_users = validator.ndcg()
-        assert ndcg == pytest.approx(expected)
-        assert n_users == 1
+        assert validator.measure() == Measured(
+            pytest.approx(expected), 1.0, pytest.approx(1 / 3 if validator is kept else 1.0), 1
+        )
     again = rows([[0, 0, 3, 2, 3]], codes=[[0, 0, P, P, P]])
-    assert Validator(network, again, PERIODS, ranks, exclude_seen=True).ndcg() == (0.0, 0)
+    assert Validator(network, again, PERIODS, ranks, exclude_seen=True).measure() == Measured(0.0, 0.0, 0.0, 0)

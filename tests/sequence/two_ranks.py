@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,41 +11,70 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 import numpy as np
 
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, history, rows
+from ulm_spark.sequence.batches import Batch
+from ulm_spark.sequence.checkpoint import load_checkpoint
+from ulm_spark.sequence.conf import LossConf, LossKind, TargetsConf
 from ulm_spark.sequence.loop import Training
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods
 from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import Rows, Targets, draw_targets, pad_left
+from ulm_spark.sequence.rows import Rows, pad_left
 from ulm_spark.sequence.snapshot import Manifest
 from ulm_spark.sequence.step import Stepper
+from ulm_spark.sequence.targets import draw_targets
 
 N_STEPS = 1
 
 
-def whole_batch() -> tuple[Rows, Targets]:
+TARGETS = TargetsConf(n_events=3, n_positions=4, exclude_seen=False)
+
+
+def whole_batch() -> Rows:
     """Twelve histories of unequal length, so that halves have unequal numbers of targets."""
-    items = pad_left([np.array(history(user)["item_indices"]) for user in range(12)], SMALL.max_length)
-    batch = rows(items.tolist())
-    return batch, draw_targets(batch, 4, 3, np.random.default_rng(11), exclude_seen=False)
+    items = pad_left([np.array(history(user)["item_indices"]) for user in range(12)], SMALL.model.max_length)
+    return rows(items.tolist())
 
 
-def step_on_own_part(ranks: Ranks, full_softmax_items: int) -> NextItem:
+def step_on_own_part(ranks: Ranks, kind: LossKind) -> NextItem:
     """Some steps, each rank with its part of the whole batch."""
-    conf = replace(SMALL, dropout=0.0, full_softmax_items=full_softmax_items, n_sampled=16)
+    conf = replace(
+        SMALL, model=replace(SMALL.model, dropout=0.0, attention_dropout=0.0), loss=LossConf(kind, n_sampled=16)
+    )
     network = build_network(conf, N_ITEMS, np.zeros((2, N_ITEMS + 1), np.float32))
     stepper = Stepper(network, conf, Periods(KNOWN_UNTIL_S, 7 * 86_400, 1), ranks)
-    batch, targets = whole_batch()
+    batch = whole_batch()
+    targets = draw_targets(batch, TARGETS, np.random.default_rng(11))
     mine = np.array_split(np.arange(len(batch)), ranks.size)[ranks.rank]
-    part = Targets(targets.places[mine], targets.next_at_s[mine], targets.items[mine], targets.weights[mine])
+    part = targets.take(np.flatnonzero(np.isin(targets.row, mine)))
+    part = replace(part, row=part.row - mine[0])
     for number in range(N_STEPS):
-        stepper.take(batch.take(mine), part, np.random.default_rng(number))
+        stepper.take([Batch(batch.take(mine), part, len(mine))], np.random.default_rng(number))
     return network
 
 
 def train_on_own_part(ranks: Ranks, folder: Path) -> NextItem:
     """A whole training; each rank's share of the rows."""
     manifest = Manifest.read(folder / "manifest.json")
-    return Training(manifest, VOCABULARY, ranks).run(lambda numbers: None).network
+    return Training(manifest, VOCABULARY, ranks).run(lambda numbers: None, lambda checkpoint: None).network
+
+
+def go_on_with_own_part(ranks: Ranks, folder: Path) -> NextItem:
+    """A training that another number of ranks began; the users that this rank learns from are kept in a file."""
+    manifest = Manifest.read(folder / "manifest.json")
+    training = Training(manifest, VOCABULARY, ranks)
+    learned: list[int] = []
+    take = training.stepper.take
+
+    def noted(batches: Sequence[Batch], generator: np.random.Generator) -> tuple[float, float]:
+        for batch in batches:
+            learned.extend(batch.rows.user_key[batch.rows.is_item.any(axis=1)].tolist())
+        return take(batches, generator)
+
+    training.stepper.take = noted  # type: ignore[method-assign]  # a look at what it is given
+    begun = load_checkpoint(manifest) if ranks.is_first else None
+    trained = training.run(lambda numbers: None, lambda checkpoint: None, begun)
+    np.save(folder / f"learned-{ranks.rank}-of-{ranks.size}.npy", np.array(learned, np.int64))
+    return trained.network
 
 
 def main() -> None:
@@ -52,9 +82,11 @@ def main() -> None:
     ranks = Ranks()
     ranks.use_own_device(1)
     networks = {
-        "full": lambda: step_on_own_part(ranks, 20_000),
-        "sampled": lambda: step_on_own_part(ranks, 5),
+        "full": lambda: step_on_own_part(ranks, "full"),
+        "sampled": lambda: step_on_own_part(ranks, "sampled"),
+        "gbce": lambda: step_on_own_part(ranks, "gbce"),
         "train": lambda: train_on_own_part(ranks, folder),
+        "go_on": lambda: go_on_with_own_part(ranks, folder),
     }
     for name in what.split(","):
         weights = [variable.numpy() for variable in networks[name]().trainable_variables]

@@ -24,14 +24,14 @@ RULES = SequenceRules(event_types=("view", "purchase"), max_length=3)
 def both(events: DataFrame, rules: SequenceRules = RULES) -> tuple[DataFrame, DataFrame]:
     items = describe_items(events, rules.event_types, rules.min_item_events, DAY, "UTC", "EUR")
     vocabulary = list_items(number_items(items, rules.n_price_bands, DAY))
-    return vocabulary, build_sequences(events, vocabulary, rules, 1800, DAY, "UTC")
+    return vocabulary, build_sequences(events, vocabulary, rules, 1800, DAY, "UTC", "EUR")
 
 
 def test_a_sequence_is_the_last_events_oldest_first_with_the_seconds_between(spark: SparkSession) -> None:
     rows = [
         event("1", at(0), product_id="a", category="Shoes", unit_price=9),
         event("2", at(1), product_id="b", category="Toys", unit_price=1),
-        event("4", at(2), product_id="c", event_type="purchase", category="Shoes", unit_price=5),
+        event("4", at(2), product_id="c", event_type="purchase", category="Shoes", unit_price=5, quantity=2),
         event("3", at(2), product_id="a"),
         event("5", at(0), user_id="w", product_id="rare"),
         event("6", at(0), user_id="v", product_id="b"),
@@ -50,6 +50,7 @@ def test_a_sequence_is_the_last_events_oldest_first_with_the_seconds_between(spa
             "category_indices": [2, 1, 1],
             "price_bands": [1, 3, 2],
             "dwell_seconds": [60, 0, 0],
+            "amounts": [0.0, 0.0, 10.0],
             "last_event_at": at(2),
         },
         {
@@ -62,6 +63,7 @@ def test_a_sequence_is_the_last_events_oldest_first_with_the_seconds_between(spa
             "category_indices": [2, 1],
             "price_bands": [1, 2],
             "dwell_seconds": [540, 0],
+            "amounts": [0.0, 0.0],
             "last_event_at": at(9),
         },
     ]

@@ -334,6 +334,12 @@ SEQUENCES = Table(
             "Whole time to the user's next event of any kind; 0 where none was known by then within sessions.gap_s",
             unit="s",
         ),
+        Column(
+            "amounts",
+            "ARRAY<DOUBLE>",
+            "quantity times unit_price of a purchase in the shop's currency, one unit where no quantity is said; 0 for other events, and for a purchase without a price or in another currency",
+            unit="shop currency",
+        ),
         Column("last_event_at", "TIMESTAMP", "Instant of the last event", unit="UTC"),
         VOCABULARY_VERSION,
     ),

@@ -1,20 +1,16 @@
 """The exported network on Spark's executors: all items scored after each user's history, the best kept.
 
-This stage joins two rooms by files: it loads the SavedModel, and imports no code of the network.
+This stage joins two rooms by files: it loads the exported ONNX graph, and needs neither TensorFlow nor the network's
+code.
 """
 
-import io
-import os
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession, SessionOptions
 from pyspark.core.broadcast import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -24,12 +20,11 @@ from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_events
-from ulm_spark.pipeline.spark_launch import pack
 from ulm_spark.pipeline.train_sequences import day_versions, day_vocabulary
 from ulm_spark.recommend.interactions import bought_items
 from ulm_spark.recommend.rank import top_places
 from ulm_spark.sequence.conf import TrainingConf
-from ulm_spark.sequence.launch import MANIFEST, SAVED_MODEL
+from ulm_spark.sequence.launch import MANIFEST, ONNX
 from ulm_spark.sequence.rows import pad_left
 from ulm_spark.sequence.snapshot import Manifest, vocabulary_checksum
 
@@ -39,25 +34,8 @@ _MODEL = "sequence"
 
 
 Lister = Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]
-
-
-class Scores(Protocol):
-    """The exported function: arrays of one shape to {"scores": [batch, n_items + 1]}."""
-
-    def __call__(self, **inputs: object) -> dict[str, "Values"]: ...
-
-
-class Values(Protocol):
-    """A tensor, as far as it is used here."""
-
-    def numpy(self) -> NDArray[np.float32]:
-        """The values as an array."""
-        ...
-
-
-# One network a Python worker, by the name of its run: workers serve many tasks. Whoever loads a
-# SavedModel must keep the object, or its variables are deleted below the functions.
-_LOADED: dict[str, tuple[object, Scores]] = {}
+# One network a Python worker, by the name of its run: workers serve many tasks.
+_LOADED: dict[str, InferenceSession] = {}
 
 
 def recommend_next(
@@ -73,7 +51,7 @@ def recommend_next(
     """The top_n next items for each user, best first.
 
     In:   silver.sequences and silver.item_vocabulary of as_of alone; seen (user_id, product_id), what no
-          list may name, or None; model: the exported folder as a ZIP, model_name its unique name.
+          list may name, or None; model: the exported ONNX graph, model_name its unique name.
     Out:  gold.next_item_recommendations.
     Rule: by falling score, ties by item_index; padding is never named.
     Edge: a user for whom fewer than top_n items are left gets those; without any is absent.
@@ -99,12 +77,12 @@ def recommend_next(
 
 def _lister(model: "Broadcast[bytes]", name: str, max_length: int, top_n: int) -> Lister:
     def list_users(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        score = load_scores(name, model.value)
+        scorer = load_scorer(name, model.value)
         for batch in batches:
             start, n_at_once = 0, 64
             while start < len(batch):
                 part = batch.iloc[start : start + n_at_once]
-                scores = _scored(score, part, max_length)
+                scores = _scored(scorer, part, max_length)
                 start += len(part)
                 n_at_once = max(1, _CELLS_AT_ONCE // scores.shape[1])
                 yield _listed(part, scores, top_n)
@@ -112,35 +90,24 @@ def _lister(model: "Broadcast[bytes]", name: str, max_length: int, top_n: int) -
     return list_users
 
 
-def load_scores(name: str, packed: bytes) -> Scores:
-    """The exported function, from memory where this process has loaded it before."""
+def load_scorer(name: str, graph: bytes) -> InferenceSession:
+    """The exported network, from memory where this process has loaded it before. graph: the ONNX file."""
     if name not in _LOADED:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # tasks share a host; its GPUs are for training
-        import tensorflow as tf
-
-        if not _LOADED:
-            tf.config.threading.set_intra_op_parallelism_threads(1)  # Spark runs a task for each core already
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-        with tempfile.TemporaryDirectory(prefix="ulm-score-") as scratch:
-            with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-                archive.extractall(scratch)
-            loaded = tf.saved_model.load(str(Path(scratch) / SAVED_MODEL))
-        _LOADED[name] = (loaded, loaded.signatures["serving_default"])
-    return _LOADED[name][1]
+        options = SessionOptions()
+        options.intra_op_num_threads = 1  # Spark runs a task for each core already
+        options.inter_op_num_threads = 1
+        _LOADED[name] = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return _LOADED[name]
 
 
-def _scored(score: Scores, part: pd.DataFrame, max_length: int) -> NDArray[np.float32]:
+def _scored(scorer: InferenceSession, part: pd.DataFrame, max_length: int) -> NDArray[np.float32]:
     """Scores of the rows: [n, n_items + 1]; what may not be named has -inf."""
-    import tensorflow as tf
-
-    scores = np.array(
-        score(
-            item_indices=tf.constant(pad_left(list(part["item_indices"]), max_length), tf.int32),
-            event_codes=tf.constant(pad_left(list(part["event_codes"]), max_length), tf.int32),
-            gap_seconds=tf.constant(_own_gaps(pad_left(list(part["gap_seconds"]), max_length)), tf.int64),
-        )["scores"].numpy()
-    )
+    asked = {
+        "item_indices": pad_left(list(part["item_indices"]), max_length).astype(np.int32),
+        "event_codes": pad_left(list(part["event_codes"]), max_length).astype(np.int32),
+        "gap_seconds": _own_gaps(pad_left(list(part["gap_seconds"]), max_length)),
+    }
+    scores = np.array(scorer.run(["scores"], asked)[0])
     scores[:, 0] = -np.inf
     for row, seen in enumerate(part["seen"]):
         if seen is not None and len(seen):
@@ -191,8 +158,8 @@ def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str, identity
             f"{ITEM_VOCABULARY.name}: found the items of {as_of} in another numbering than the model of {path} was "
             "trained on; expected the same. Run train_sequence again."
         )
-    seen = bought_items(attributed_events(ledger, identity), as_of, zone) if conf.exclude_seen else None
-    model = ledger.lake.spark.sparkContext.broadcast(pack(folder))
+    seen = bought_items(attributed_events(ledger, identity), as_of, zone) if conf.targets.exclude_seen else None
+    model = ledger.lake.spark.sparkContext.broadcast((folder / ONNX).read_bytes())
     sequences = ledger.read(SEQUENCES).where(is_day)
-    length = trained.conf.max_length  # scoring follows the model, whatever the config says now
+    length = trained.conf.model.max_length  # scoring follows the model, whatever the config says now
     return recommend_next(sequences, seen, vocabulary, model, path, length, conf.top_n, as_of)

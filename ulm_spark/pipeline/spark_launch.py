@@ -37,7 +37,7 @@ def launch_on_spark(manifest: Manifest, vocabulary: list[str], tell: Tell) -> No
             results = horovod.spark.run(
                 train_rank,
                 args=(manifest.to_json(), tuple(vocabulary)),
-                num_proc=manifest.conf.n_ranks,
+                num_proc=manifest.conf.launch.n_ranks,
                 use_gloo=True,
                 env=rank_settings(manifest.conf),  # the rest is the executor's own: its paths, and its keys
                 stdout=_Lines(listener),
@@ -46,7 +46,7 @@ def launch_on_spark(manifest: Manifest, vocabulary: list[str], tell: Tell) -> No
             )
     except Exception as error:  # Horovod raises bare exceptions of several kinds
         raise TrainingError(
-            f"training: found a failed horovod.spark.run ({error}); expected {manifest.conf.n_ranks} ranks to end "
+            f"training: found a failed horovod.spark.run ({error}); expected {manifest.conf.ranks} ranks to end "
             f"well. Do that many tasks fit at once? Last words: {listener.last_words()}"
         ) from error
     packed = next((result for result in results if result), None)

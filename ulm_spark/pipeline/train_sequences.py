@@ -33,7 +33,8 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
         ledger.progress(f"no sequence as of {ledger.as_of}: nothing to train on")
         return ledger.replace(ledger.frame_of(SEQUENCE_MODELS, []), SEQUENCE_MODELS)
     ledger.progress(
-        f"{conf.model} on {snapshot.n_rows} sequences, {snapshot.n_items} items; ranks: {conf.ranks}, {conf.launcher}"
+        f"{conf.model.architecture} on {snapshot.n_rows} sequences, {snapshot.n_items} items; "
+        f"ranks: {conf.ranks}, {conf.launch.launcher}"
     )
     if not vocabulary:
         raise TrainingError(
@@ -44,7 +45,7 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     # Other code may have other weights by the same names: it begins anew.
     checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}-{code_version()}"
     local = ledger.lake.files.local(checkpoints) or own_scratch(checkpoints)
-    manifest = Manifest(snapshot, conf, str(folder.local), str(local))
+    manifest = Manifest(snapshot, conf, str(folder.local), str(local), _earlier_model(ledger) if conf.continues else "")
     metrics = train_in(folder.local, manifest, vocabulary, ledger)
     ledger.publish(folder)
     settings = json.dumps(json.loads(manifest.to_json())["conf"])
@@ -53,11 +54,21 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     shutil.rmtree(local, ignore_errors=True)  # registered; a killed run leaves it to be found again
 
 
+def _earlier_model(ledger: Run) -> str:
+    """The folder of the latest model of an earlier day, empty without one."""
+    earlier = ledger.read(SEQUENCE_MODELS).where(F.col("as_of") < F.lit(ledger.as_of))
+    latest = earlier.orderBy(F.desc("as_of")).select("path").first()
+    if latest is None:
+        ledger.progress("no earlier model to continue: it begins anew")
+        return ""
+    return str(ledger.model_dir(latest["path"]).local)
+
+
 def train_in(folder: Path, manifest: Manifest, vocabulary: list[str], ledger: Run) -> dict[str, float]:
     """Writes manifest and vocabulary into folder, trains, and reads what training measured."""
     (folder / VOCABULARY).write_text(json.dumps(vocabulary), encoding="utf-8")
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    if manifest.conf.launcher == "spark":
+    if manifest.conf.launch.launcher == "spark":
         launch_on_spark(manifest, vocabulary, ledger.progress)
     else:
         launch(folder / MANIFEST, manifest.conf, ledger.progress)

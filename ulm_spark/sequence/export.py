@@ -1,12 +1,17 @@
-"""The trained network as files that score without this package: a SavedModel."""
+"""The trained network as files that score without this package: ONNX, which needs no TensorFlow, and a SavedModel."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+import tf2onnx
 
-from ulm_spark.sequence.launch import METRICS, SAVED_MODEL
+from ulm_spark.sequence.launch import METRICS, ONNX, SAVED_MODEL, WEIGHTS
+from ulm_spark.sequence.models.adapters import merged_weights
 from ulm_spark.sequence.models.network import NextItem
+
+_OPSET = 17
 
 
 class Scorer(tf.Module):
@@ -24,22 +29,26 @@ class Scorer(tf.Module):
         ]
     )
     def scores(self, item_indices: tf.Tensor, event_codes: tf.Tensor, gap_seconds: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Histories padded on the left, no longer than training's -> scores: [batch, n_items + 1] float32.
+        """Histories padded on the left, no longer than training's.
 
-        Column i is item_index i; column 0, padding, is no item.
+        scores: [batch, n_items + 1] float32; column i is item_index i, column 0, padding, is no item. states: [batch,
+        dim] float32, what the network makes of the history, to be held against other users' and items.
         """
         states = self.network(item_indices, event_codes, gap_seconds, training=False)[:, -1]
         now = tf.zeros(tf.shape(states)[:1], tf.int32)
-        return {"scores": self.network.score_all(states, now)}
+        return {"scores": self.network.score_all(states, now), "states": states}
 
 
 def export_model(network: NextItem, metrics: dict[str, float], folder: Path) -> None:
-    """Writes saved_model and metrics.json into folder."""
+    """Writes scorer.onnx, saved_model, weights.npz and metrics.json into folder."""
     config = {**network.get_config(), "n_periods": 0}  # of the prior only its last row serves
-    serving = NextItem.from_config(config)
-    for target, source in zip(serving.trainable_variables, network.trainable_variables, strict=True):
-        target.assign(source.value)
-    serving.prior.assign(network.prior.value[-1:])
+    serving, weights = NextItem.from_config(config), merged_weights(network)
+    weights[serving.prior.path] = weights[network.prior.path][-1:]
+    for weight in serving.weights:
+        weight.assign(weights[weight.path])
+    np.savez(folder / WEIGHTS, **weights)
     scorer = Scorer(serving)
     tf.saved_model.save(scorer, str(folder / SAVED_MODEL), signatures={"serving_default": scorer.scores})
+    signature = list(scorer.scores.input_signature)
+    tf2onnx.convert.from_function(scorer.scores, signature, opset=_OPSET, output_path=str(folder / ONNX))
     (folder / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")

@@ -1,154 +1,160 @@
-"""How do rows get from Delta's files to a rank? Petastorm reads the active files, and nothing else."""
+"""How do rows get from Delta's files to a rank? One pool at a time, read by Petastorm or by pyarrow alone.
+
+Both read the same row groups into the same blocks, so that a training can change from one to the other.
+"""
 
 import warnings
 from collections.abc import Iterator
-from urllib.parse import unquote, urlparse
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from diskcache import FanoutCache
 from petastorm import TransformSpec, make_batch_reader
-from petastorm.errors import NoDataAvailableError
+from pyarrow import ArrowException
+from pyarrow.parquet import ParquetFile
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.rows import Rows, pad_left, times_of
-from ulm_spark.sequence.snapshot import Snapshot
-from ulm_spark.sequence.storage import storage_of
+from ulm_spark.sequence.blocks import Lists, block_of, rows_of
+from ulm_spark.sequence.conf import FeedConf
+from ulm_spark.sequence.plan import Pool
+from ulm_spark.sequence.rows import Rows
+from ulm_spark.sequence.snapshot import ARRAYS, COLUMNS
+from ulm_spark.sequence.storage import open_file, path_of, storage_of
 
-_US = 1_000_000
+_BLOCK = "block"
+_CACHE_ROW_BYTES = 1_000
 # Petastorm reads by pyarrow's older interface; the pinned pyarrow warns of its end at each row group.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"petastorm\.")
 
 
+class Blocks(Protocol):
+    """What reads a rank's row groups of a pool as blocks, in any order."""
+
+    def blocks(self, pool: Pool) -> Iterator[bytes]:
+        """The blocks."""
+        ...
+
+
 class Feed:
-    """The rows of one rank, the same ones in each epoch: those of every size-th row group."""
+    """The rows of one rank, pool by pool."""
 
-    def __init__(self, snapshot: Snapshot, length: int, workers: int, rank: int, size: int) -> None:
-        self._urls = [petastorm_url(path) for path in snapshot.files]
-        self._storage = storage_of(snapshot.files)
-        self._columns = list(snapshot.columns)
-        self._length = length
-        self._workers = workers
-        self._rank = rank
-        self._size = size
+    def __init__(self, conf: FeedConf, length: int, rank: int, size: int) -> None:
+        self._length, self._rank, self._size = length, rank, size
+        reader = PetastormBlocks if conf.kind == "petastorm" else ArrowBlocks
+        self._reader: Blocks = reader(conf, length, rank, size)
 
-    def read(self) -> Iterator[Rows]:
-        """The rank's rows once, a row group at a time."""
-        reader = self._open()
-        if reader is None:
-            return
-        with reader:
-            for group in reader:
-                yield Rows(
-                    group.user_key.astype(np.uint64),
-                    group.items.astype(np.int32),
-                    group.codes.astype(np.int32),
-                    group.at_s.astype(np.int64),
-                )
+    def read(self, pool: Pool) -> Rows:
+        """The rank's rows of the pool, by user_key, whatever the order they were read in.
 
-    def _open(self) -> "make_batch_reader | None":
-        spec = TransformSpec(
-            _Pad(self._length),
-            edit_fields=[
-                ("user_key", np.int64, (), False),
-                *((name, np.int64, (self._length,), False) for name in ("items", "codes", "at_s")),
-            ],
-            selected_fields=["user_key", "items", "codes", "at_s"],
-        )
-
-        def opened(shard: int | None, n_shards: int | None) -> make_batch_reader:
-            return make_batch_reader(
-                self._urls,
-                filesystem=self._storage,
-                schema_fields=self._columns,
-                transform_spec=spec,
-                reader_pool_type="thread",
-                workers_count=self._workers,
-                num_epochs=1,
-                shuffle_row_groups=False,
-                cur_shard=shard,
-                shard_count=n_shards,
-            )
-
+        Errors: TrainingError for a file that cannot be read, or has other rows than its footer said.
+        """
         try:
-            return opened(self._rank, self._size)
-        except NoDataAvailableError:
-            # Petastorm refuses fewer row groups than ranks; then rank 0 reads them all and no row is lost.
-            return opened(None, None) if self._rank == 0 else None
+            parts = [rows_of(block) for block in self._reader.blocks(pool)]
+        except (OSError, ArrowException) as error:
+            raise TrainingError(
+                f"feed: found a file of pool {pool.number} that cannot be read ({error}); expected the snapshot's. "
+                "Files are gone or broken: run train_sequence again, and keep VACUUM away."
+            ) from error
+        rows, expected = Rows.join(parts, self._length), self._expected(pool)
+        if len(rows) != expected:
+            raise TrainingError(
+                f"feed: found {len(rows)} rows in pool {pool.number}; expected {expected}. Files were changed since "
+                "the snapshot was taken: run train_sequence again."
+            )
+        return rows.take(np.argsort(rows.user_key, kind="stable"))
+
+    def _expected(self, pool: Pool) -> int:
+        return pool.rank_rows(self._rank, self._size)
 
 
-class _Pad:
-    """Turns a row group's variable arrays into padded ones; Petastorm calls it in its worker threads."""
+class PetastormBlocks:
+    """By Petastorm: its workers pad, and hand on one block for each row group, which its cache keeps on disk."""
+
+    def __init__(self, conf: FeedConf, length: int, rank: int, size: int) -> None:
+        self._conf, self._rank, self._size = conf, rank, size
+        fields = [(_BLOCK, np.bytes_, (), False)]
+        self._spec = TransformSpec(_Blocked(length), edit_fields=fields, selected_fields=[_BLOCK])
+        self._cache: dict[str, object] = {"cache_type": "null"}
+        if conf.cache:
+            self._cache = {
+                "cache_type": "local-disk",
+                "cache_location": f"{conf.cache}/petastorm-{length}-{rank}-of-{size}",
+                "cache_size_limit": int(conf.cache_gb * 2**30),
+                "cache_row_size_estimate": _CACHE_ROW_BYTES,
+            }
+
+    def blocks(self, pool: Pool) -> Iterator[bytes]:
+        """The blocks of the pool's files, every size-th row group."""
+        if not pool.dealt(self._rank, self._size):
+            return
+        paths = [file.path for file in pool.files]
+        is_dealt = sum(len(file.group_rows) for file in pool.files) >= self._size
+        with make_batch_reader(
+            [f"file://{path_of(path)}" for path in paths],  # of a file elsewhere the path counts: it has its storage
+            filesystem=storage_of(paths),
+            schema_fields=list(COLUMNS),
+            transform_spec=self._spec,
+            reader_pool_type="thread",
+            workers_count=self._conf.workers,
+            num_epochs=1,
+            shuffle_row_groups=False,
+            cur_shard=self._rank if is_dealt else None,
+            shard_count=self._size if is_dealt else None,
+            **self._cache,
+        ) as reader:
+            for group in reader:
+                yield from group.block
+
+
+class _Blocked:
+    """Turns a row group, as Petastorm's worker threads hand it over, into a frame of one block."""
 
     def __init__(self, length: int) -> None:
         self._length = length
 
     def __call__(self, group: pd.DataFrame) -> pd.DataFrame:
-        items = pad_left(list(group["item_indices"]), self._length)
-        gaps = pad_left(list(group["gap_seconds"]), self._length)
-        last_s = group["last_event_at"].to_numpy("datetime64[us]").astype(np.int64) // _US
-        at_s = np.where(items > 0, times_of(gaps, last_s), 0)
-        # The hash's sign bit is given up, since Petastorm's path through Arrow knows no uint64.
-        keys = pd.util.hash_array(group["user_id"].to_numpy(dtype=object)) >> np.uint64(1)
-        return pd.DataFrame(
-            {
-                "user_key": keys.astype(np.int64),
-                "items": list(items),
-                "codes": list(pad_left(list(group["event_codes"]), self._length)),
-                "at_s": list(at_s),
-            }
-        )
+        at_us = group["last_event_at"].to_numpy("datetime64[us]").astype(np.int64)
+        arrays = [_flat(group[name]) for name in ARRAYS]
+        block = block_of(group["user_id"].to_numpy(object), at_us, arrays, self._length)
+        return pd.DataFrame({_BLOCK: [block]})
 
 
-def petastorm_url(path: str) -> str:
-    """A file as Petastorm names it: Spark's URIs are percent-encoded and may have one slash, paths have no scheme.
-
-    Of a file elsewhere only the path counts, since Petastorm is handed its storage.
-    """
-    parsed = urlparse(path)
-    return f"file://{unquote(parsed.path) if parsed.scheme else path}"
+def _flat(column: "pd.Series[object]") -> Lists:
+    arrays = list(column)
+    return np.concatenate(arrays or [np.zeros(0)]), np.fromiter(map(len, arrays), np.int64, len(arrays))
 
 
-def shuffled(groups: Iterator[Rows], length: int, pool_rows: int, seed: tuple[int, ...]) -> Iterator[Rows]:
-    """The rows in an order that the seed decides, a pool of at most pool_rows (and a row group) at a time.
+class ArrowBlocks:
+    """By pyarrow alone."""
 
-    Rule: a pool is first sorted by user_key, so that the order in which threads deliver does not matter.
-    """
-    generator = np.random.default_rng(seed)
-    pool: list[Rows] = []
-    n_pooled = 0
-    for group in groups:
-        pool.append(group)
-        n_pooled += len(group)
-        if n_pooled >= pool_rows:
-            yield _mixed(Rows.join(pool, length), generator)
-            pool, n_pooled = [], 0
-    if n_pooled:
-        yield _mixed(Rows.join(pool, length), generator)
+    def __init__(self, conf: FeedConf, length: int, rank: int, size: int) -> None:
+        self._length, self._rank, self._size = length, rank, size
+        self._cache: FanoutCache | None = None
+        if conf.cache:
+            folder = f"{conf.cache}/arrow-{length}-{rank}-of-{size}"
+            self._cache = FanoutCache(folder, size_limit=int(conf.cache_gb * 2**30))
 
+    def blocks(self, pool: Pool) -> Iterator[bytes]:
+        """The blocks of the pool's files, every size-th row group."""
+        for path, number, _ in pool.dealt(self._rank, self._size):
+            key = f"{path}:{number}"
+            block = self._cache.get(key) if self._cache is not None else None
+            if block is None:
+                block = self._read(path, number)
+                if self._cache is not None:
+                    self._cache.set(key, block)
+            yield block
 
-def batches(pools: Iterator[Rows], size: int, length: int) -> Iterator[Rows]:
-    """The rows cut into batches of a size, across pools; the last may be shorter."""
-    rest = Rows.empty(length)
-    for pool in pools:
-        rest = Rows.join([rest, pool], length)
-        whole = len(rest) // size * size
-        for start in range(0, whole, size):
-            yield rest.take(np.arange(start, start + size))
-        rest = rest.take(np.arange(whole, len(rest)))
-    if len(rest):
-        yield rest
+    def _read(self, path: str, number: int) -> bytes:
+        with open_file(path) as stream:
+            group = ParquetFile(stream).read_row_group(number, columns=list(COLUMNS)).combine_chunks()
+        at_us = group["last_event_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
+        arrays = [_unnested(group[name]) for name in ARRAYS]
+        return block_of(group["user_id"].to_numpy(), at_us, arrays, self._length)
 
 
-def filled(rows: Rows, size: int) -> Rows:
-    """The rows with empty ones behind them, so that every step has one shape."""
-    missing = size - len(rows)
-    if missing < 0:
-        raise TrainingError(f"feed: found a batch of {len(rows)} rows; expected at most {size}.")
-    blank = np.zeros((missing, rows.items.shape[1]), np.int32)
-    empty = Rows(np.zeros(missing, np.uint64), blank, blank, blank.astype(np.int64))
-    return Rows.join([rows, empty], rows.items.shape[1])
-
-
-def _mixed(pool: Rows, generator: np.random.Generator) -> Rows:
-    by_key = np.argsort(pool.user_key, kind="stable")
-    return pool.take(by_key[generator.permutation(len(pool))])
+def _unnested(column: pa.ChunkedArray) -> Lists:
+    lists = column.combine_chunks()
+    return lists.flatten().to_numpy(zero_copy_only=False), np.diff(lists.offsets.to_numpy()).astype(np.int64)

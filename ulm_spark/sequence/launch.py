@@ -18,13 +18,17 @@ MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
+ONNX = "scorer.onnx"
+LOGS = "logs"
+WEIGHTS = "weights.npz"
+_HOSTS = "hosts.sh"
 _PROGRAM = "ulm_spark.sequence.train"
 _KEPT_LINES = 200
 Tell = Callable[[str], None]
 
 
 def launch(manifest_path: Path, conf: TrainingConf, tell: Tell) -> None:
-    """Trains on this machine, or with horovodrun on conf.hosts, and waits for the end.
+    """Trains on this machine, or with horovodrun on conf.launch.hosts, and waits for the end.
 
     tell: gets one line of text for each epoch. Errors: TrainingError with the last lines that say why.
     """
@@ -48,7 +52,7 @@ def launch(manifest_path: Path, conf: TrainingConf, tell: Tell) -> None:
         raise
     if code != 0:
         raise TrainingError(
-            f"training: found exit code {code} from {conf.launcher}; expected 0. Its last words: "
+            f"training: found exit code {code} from {conf.launch.launcher}; expected 0. Its last words: "
             f"{listener.last_words()}"
         )
 
@@ -65,11 +69,27 @@ def _end(process: "subprocess.Popen[str]") -> None:
 def command(manifest_path: Path, conf: TrainingConf) -> list[str]:
     """What to start."""
     program = [sys.executable, "-m", _PROGRAM, "--manifest", str(manifest_path)]
-    if conf.launcher == "inline":
+    if conf.launch.launcher == "inline":
         return program
-    hosts = conf.hosts or f"localhost:{conf.n_ranks}"
-    runner = [sys.executable, "-m", "horovod.runner.launch", "--gloo", "-np", str(conf.n_ranks), "-H", hosts]
-    return [*runner, *program]
+    asked = conf.launch
+    runner = [sys.executable, "-m", "horovod.runner.launch", "--gloo", "-np", str(asked.n_ranks)]
+    if not conf.is_elastic:
+        return [*runner, "-H", asked.hosts or f"localhost:{asked.n_ranks}", *program]
+    most = asked.max_ranks or asked.n_ranks
+    runner += ["--min-np", str(asked.min_ranks), "--max-np", str(most), "--blacklist-cooldown-range", "2", "5"]
+    if not asked.discovery:
+        runner += ["--network-interfaces", "lo"]  # among others, it would wait for ever to find one in common
+    script = asked.discovery or str(_own_hosts(manifest_path.parent / _HOSTS, most))
+    return [*runner, "--host-discovery-script", script, *program]
+
+
+def _own_hosts(path: Path, n_ranks: int) -> Path:
+    """A program that names this machine twice, since the failure of a rank bars the host it was on for a while."""
+    half = n_ranks // 2
+    lines = f"localhost:{n_ranks - half}" + (f"\n127.0.0.1:{half}" if half else "")
+    path.write_text(f"#!/bin/sh\ncat <<'HOSTS'\n{lines}\nHOSTS\n", encoding="ascii")
+    path.chmod(0o755)
+    return path
 
 
 def environment(conf: TrainingConf) -> dict[str, str]:
@@ -77,15 +97,20 @@ def environment(conf: TrainingConf) -> dict[str, str]:
     root = str(Path(ulm_spark.__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     ours = {"PYTHONPATH": path, **rank_settings(conf)}
-    if not conf.hosts:
+    if not conf.launch.hosts:
         ours[PARENT_PID] = str(os.getpid())
     return {**os.environ, **ours}
 
 
 def rank_settings(conf: TrainingConf) -> dict[str, str]:
     """What every rank is told by its environment, wherever it runs."""
-    threads = {"OMP_NUM_THREADS": str(conf.threads_per_rank)} if conf.threads_per_rank else {}
-    return {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1", **threads}
+    threads = {"OMP_NUM_THREADS": str(conf.launch.threads_per_rank)} if conf.launch.threads_per_rank else {}
+    horovod = {
+        **({"HOROVOD_FUSION_THRESHOLD": str(conf.launch.fusion_mb * 2**20)} if conf.launch.fusion_mb else {}),
+        **({"HOROVOD_CYCLE_TIME": f"{conf.launch.cycle_ms:g}"} if conf.launch.cycle_ms else {}),
+        **({"HOROVOD_AUTOTUNE": "1"} if conf.launch.autotune else {}),
+    }
+    return {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1", **threads, **horovod}
 
 
 class Listener:
@@ -117,7 +142,8 @@ def epoch_text(numbers: dict[str, float], max_epochs: int) -> str:
     """An epoch in words."""
     return (
         f"epoch {numbers['epoch']:.0f}/{max_epochs}: loss {numbers['loss']:.4f}, validation NDCG@10 "
-        f"{numbers['ndcg']:.4f} over {numbers['n_validation']:.0f} users, {numbers['rows_per_s']:,.0f} sequences/s"
+        f"{numbers['ndcg']:.4f} over {numbers['n_validation']:.0f} users, {numbers['rows_per_s']:,.0f} sequences/s, "
+        f"{numbers['wait_share']:.0%} of the time waiting for rows"
     )
 
 

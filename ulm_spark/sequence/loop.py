@@ -3,23 +3,31 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.checkpoint import Arrays, Checkpoint, Progress, load_checkpoint, save_checkpoint
-from ulm_spark.sequence.feed import Feed, batches, filled, shuffled
+from ulm_spark.sequence.batches import Ahead, Batch, cut
+from ulm_spark.sequence.checkpoint import Arrays, Checkpoint, Progress
+from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
-from ulm_spark.sequence.prior import Periods, prior_logits
+from ulm_spark.sequence.plan import Pool, epoch_order, list_files, pools_of
+from ulm_spark.sequence.prior import Periods, no_prior, prior_logits
 from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import Rows, draw_targets
+from ulm_spark.sequence.rows import Float32s, Rows
 from ulm_spark.sequence.snapshot import Manifest
 from ulm_spark.sequence.step import Stepper
-from ulm_spark.sequence.validation import Validator, is_validation, training_part
+from ulm_spark.sequence.validation import Measured, Validator, is_validation, training_part
+from ulm_spark.sequence.warm_start import begin_with
 
 Report = Callable[[dict[str, float]], None]
-_ROWS, _NEGATIVES, _DROPOUT = 0, 1, 2  # streams of random numbers of one epoch
+Keep = Callable[[Checkpoint], None]
+_NEGATIVES, _DROPOUT = 21, 22  # streams of random numbers of one pool
 
 
 @dataclass(frozen=True)
@@ -34,136 +42,184 @@ class Training:
     """One rank's part of one training."""
 
     def __init__(self, manifest: Manifest, vocabulary: tuple[str, ...], ranks: Ranks) -> None:
-        self._manifest, self._vocabulary, self._ranks = manifest, vocabulary, ranks
+        self._manifest, self._ranks = manifest, ranks
         self._conf, snapshot = manifest.conf, manifest.snapshot
-        self._feed = Feed(snapshot, self._conf.max_length, self._conf.feed_workers, ranks.rank, ranks.size)
+        conf = self._conf
+        self._feed = Feed(conf.feed, conf.model.max_length, ranks.rank, ranks.size)
+        files = list_files(snapshot.files)
+        self._pools = pools_of(files, conf.seed, conf.feed.shuffle_rows)
+        self._check_rows(sum(file.n_rows for file in files))
+        self._rank_batch = -(-conf.batch_size // ranks.size)
         # A cap on users is a cap on their share, so that it holds whatever rank reads whom.
-        self._share = min(self._conf.validation_share, self._conf.max_validation_users / max(snapshot.n_rows, 1))
-        n_rows, first_at_s, validation = self._survey()
-        self._rank_batch = -(-self._conf.batch_size // ranks.size)
-        self._n_steps = ranks.most(math.ceil(n_rows / self._rank_batch))
-        self._periods = Periods.back_to(first_at_s, snapshot.known_until_s, self._conf.prior_days)
-        network = build_network(self._conf, snapshot.n_items, self._prior())
-        self._stepper = Stepper(network, self._conf, self._periods, ranks)
-        seen = self._conf.exclude_seen
+        self._share = min(conf.validation_share, conf.max_validation_users / max(snapshot.n_rows, 1))
+        self._periods, validation, prior = self._survey()
+        network = build_network(conf, snapshot.n_items, prior)
+        if manifest.begin_from:
+            begin_with(network, vocabulary, Path(manifest.begin_from))
+        n_steps = sum(pool.n_steps(ranks.size, self._rank_batch) for pool in self._pools)
+        self._stepper = Stepper(network, conf, self._periods, ranks, n_steps * conf.max_epochs)
+        seen = conf.targets.exclude_seen
         self._validator = Validator(network, validation, self._periods, ranks, exclude_seen=seen)
+        self._waited_s = 0.0
 
-    def run(self, report: Report) -> Trained:
-        """Epochs until the last, or until validation no longer gets better; then the best epoch's weights."""
-        progress, best = self._resume()
+    @property
+    def stepper(self) -> Stepper:
+        """What takes its steps."""
+        return self._stepper
+
+    @property
+    def periods(self) -> Periods:
+        """Of the prior."""
+        return self._periods
+
+    def run(self, report: Report, keep: Keep, begun: Checkpoint | None = None) -> Trained:
+        """Epochs until the last, or until validation no longer gets better; then the best epoch's weights.
+
+        keep: gets the state after each pool, on every rank; what it raises ends the training. begun: of an earlier
+        run, with any number of ranks; the first rank's counts.
+        """
+        progress, best = self._begin(begun)
         begun_s, n_trained = time.monotonic(), 0
         while progress.epoch < self._conf.max_epochs and progress.n_worse < self._conf.patience:
-            epoch_begun_s = time.monotonic()
-            loss = self._epoch(progress.epoch)
-            ndcg, n_users = self._validator.ndcg()
-            epoch = progress.epoch + 1
+            begun_epoch_s, self._waited_s = time.monotonic(), 0.0
+            progress = self._epoch(progress, partial(self._keep, keep, best))
+            trained_s = time.monotonic() - begun_epoch_s
+            loss = progress.losses / progress.weights if progress.weights else 0.0
+            found = self._validated()
+            progress = replace(progress, epoch=progress.epoch + 1, n_pools=0, losses=0.0, weights=0.0)
             # Without validation users the loss decides; both numbers are equal on all ranks, so all stop together.
-            is_better = ndcg > progress.best_ndcg if n_users else progress.best_epoch == 0 or loss < progress.best_loss
+            is_first = progress.best_epoch == 0
+            is_better = found.ndcg > progress.best_ndcg if found.n_users else is_first or loss < progress.best_loss
             if is_better:
-                progress, best = Progress(epoch, epoch, ndcg, loss, 0), self._weights()
+                progress = replace(progress, best_epoch=progress.epoch, best_ndcg=found.ndcg, best_loss=loss, n_worse=0)
+                best = self._weights()
             else:
-                progress = replace(progress, epoch=epoch, n_worse=progress.n_worse + 1)
-            self._save(progress, best)
+                progress = replace(progress, n_worse=progress.n_worse + 1)
+            keep(self._checkpoint(progress, best))
             n_trained += self._manifest.snapshot.n_rows
-            rate = self._manifest.snapshot.n_rows / (time.monotonic() - epoch_begun_s)
-            report({"epoch": epoch, "loss": loss, "ndcg": ndcg, "n_validation": n_users, "rows_per_s": rate})
+            report(self._told(progress, loss, found, trained_s))
         for variable, value in zip(self._stepper.network.trainable_variables, best, strict=True):
             variable.assign(value)
         seconds = time.monotonic() - begun_s
         return Trained(self._stepper.network, self._metrics(progress, seconds, n_trained))
 
-    def _survey(self) -> tuple[int, int, Rows]:
-        """First look at the shard: rows of this rank, earliest instant of any rank, validation rows of this one."""
-        n_rows, first_at_s, chosen = 0, self._manifest.snapshot.known_until_s, []
-        for rows in self._feed.read():
-            n_rows += len(rows)
+    def _told(self, progress: Progress, loss: float, found: Measured, trained_s: float) -> dict[str, float]:
+        return {
+            "epoch": progress.epoch,
+            "loss": loss,
+            "ndcg": found.ndcg,
+            "hit_rate": found.hit_rate,
+            "n_validation": found.n_users,
+            "rows_per_s": self._manifest.snapshot.n_rows / trained_s,
+            "wait_share": self._waited_s / trained_s,
+        }
+
+    def _survey(self) -> tuple[Periods, Rows, Float32s]:
+        """First look at the shard, pool by pool: periods of time, validation rows of this rank, and the prior."""
+        snapshot, conf = self._manifest.snapshot, self._conf.prior
+        first_at_s, chosen = snapshot.known_until_s, []
+        for pool in self._pools:
+            rows = self._feed.read(pool)
             first_at_s = min(first_at_s, int(rows.at_s[rows.is_item].min(initial=first_at_s)))
             chosen.append(rows.take(np.flatnonzero(is_validation(rows, self._share))))
-        self._check_rows(n_rows)
-        return n_rows, self._ranks.least(first_at_s), Rows.join(chosen, self._conf.max_length)
+        validation = Rows.join(chosen, self._conf.model.max_length)
+        periods = Periods.back_to(self._ranks.least(first_at_s), snapshot.known_until_s, conf.days)
+        if not conf.is_used:
+            return replace(periods, n_periods=1), validation, no_prior(snapshot.n_items)
+        counts = np.zeros((periods.n_periods, snapshot.n_items + 1))
+        for pool in self._pools:
+            counts += periods.count(self._feed.read(pool), snapshot.n_items)
+        prior = prior_logits(self._ranks.add(counts), conf.days, conf.half_life_days, conf.smoothing)
+        return periods, validation, prior
 
-    def _prior(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
-        n_items = self._manifest.snapshot.n_items
-        counts = np.zeros((self._periods.n_periods, n_items + 1))
-        for rows in self._feed.read():
-            counts += self._periods.count(rows, n_items)
-        conf = self._conf
-        return prior_logits(self._ranks.add(counts), conf.prior_days, conf.prior_half_life_days, conf.prior_smoothing)
+    def _epoch(self, progress: Progress, after_pool: Callable[[Progress], None]) -> Progress:
+        """What is left of one pass over all rows of all ranks; progress with all its pools done."""
+        order = epoch_order(self._pools, self._conf.seed, progress.epoch)
+        places = {pool.number: place for place, pool in enumerate(order)}
+        steps = Ahead(lambda: self._steps(order[progress.n_pools :], progress.epoch), self._conf.feed.n_ahead)
+        with closing(iter(steps)) as ready:
+            for pool, of_pool in groupby(ready, key=lambda step: step[0]):
+                losses, weights = self._learn(pool, (batches for _, batches in of_pool), progress.epoch)
+                losses, weights = progress.losses + losses, progress.weights + weights
+                progress = replace(progress, n_pools=places[pool.number] + 1, losses=losses, weights=weights)
+                if progress.n_pools < len(order):  # the last one's state is kept with what validation says of it
+                    after_pool(progress)
+        self._waited_s += steps.waited_s
+        return progress
 
-    def _epoch(self, epoch: int) -> float:
-        """One pass over all rows of all ranks; the mean loss of a target."""
-        seed, rank = self._conf.seed, self._ranks.rank
-        seed_dropout(self._stepper.network, (seed, epoch, _DROPOUT, rank))
-        drawn = np.random.default_rng((seed, epoch, _ROWS, rank, 1))
-        shared = np.random.default_rng((seed, epoch, _NEGATIVES))
-        n_rows, losses, weights = 0, 0.0, 0.0
-        for rows, n_real in self._steps((seed, epoch, _ROWS, rank, 0)):
-            n_rows += n_real
-            targets = draw_targets(
-                rows,
-                self._conf.n_positions,
-                self._conf.target_events,
-                drawn,
-                exclude_seen=self._conf.exclude_seen,
-            )
-            loss, weight = self._stepper.take(rows, targets, shared)
+    def _learn(self, pool: Pool, steps: Iterator[list[Batch]], epoch: int) -> tuple[float, float]:
+        """All steps of a pool; sums of losses and weights over its targets."""
+        seed = (self._conf.seed, epoch, pool.number)
+        seed_dropout(self._stepper.network, (*seed, _DROPOUT, self._ranks.rank))
+        shared = np.random.default_rng((*seed, _NEGATIVES))
+        losses = weights = 0.0
+        for batches in steps:
+            loss, weight = self._stepper.take(batches, shared)
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"training: found a loss of {loss} in epoch {epoch + 1}; expected a number. The last checkpoint is "
+                    "kept. Lower training.optimiser.learning_rate, or set its clip_norm, and run train_sequence again."
+                )
             losses, weights = losses + loss, weights + weight
-        self._check_rows(n_rows)
-        return losses / weights if weights else 0.0
+        return losses, weights
 
-    def _steps(self, seed: tuple[int, ...]) -> Iterator[tuple[Rows, int]]:
-        """As many batches on each rank; one that has run out takes part with empty rows, whose weight is zero."""
-        length = self._conf.max_length
-        parts = (training_part(rows, self._share) for rows in self._feed.read())
-        pools = shuffled(parts, length, self._conf.shuffle_rows, seed)
-        n_taken = 0
-        for rows in batches(pools, self._rank_batch, length):
-            n_taken += 1
-            yield filled(rows, self._rank_batch), len(rows)
-        for _ in range(n_taken, self._n_steps):
-            yield filled(Rows.empty(length), self._rank_batch), 0
+    def _steps(self, pools: list[Pool], epoch: int) -> Iterator[tuple[Pool, list[Batch]]]:
+        """As many steps on each rank, each of so many batches."""
+        for pool in pools:
+            whole = self._feed.read(pool)
+            is_asked = ~is_validation(whole, self._share)  # a part of the others is held out, and would be missed
+            rows = training_part(whole, self._share)
+            known_until_s = self._manifest.snapshot.known_until_s
+            n_steps = pool.n_steps(self._ranks.size, self._rank_batch)
+            seed = (self._conf.seed, epoch, pool.number)
+            n_rows, n_held, held = 0, self._conf.optimiser.n_accumulated, []
+            for batch in cut(rows, is_asked, n_steps, self._conf, known_until_s, seed, self._ranks.rank):
+                n_rows += batch.n_rows
+                held.append(batch)
+                if len(held) == n_held:
+                    yield pool, held
+                    held = []
+            if held:
+                yield pool, held
+            if n_rows != len(rows):
+                raise TrainingError(f"feed: cut {n_rows} rows of pool {pool.number}; expected {len(rows)}.")
 
     def _check_rows(self, n_rows: int) -> None:
-        """Every epoch has seen each row of the snapshot once, over all ranks together."""
-        total, expected = int(self._ranks.add_counts(n_rows)[0]), self._manifest.snapshot.n_rows
-        if total != expected:
+        expected = self._manifest.snapshot.n_rows
+        if n_rows != expected:
             raise TrainingError(
-                f"feed: found {total} rows over {self._ranks.size} ranks; expected the snapshot's {expected}. Files "
-                "are gone or were changed since it was taken: run train_sequence again, and keep VACUUM away."
+                f"feed: found {n_rows} rows in the snapshot's files; expected {expected}. Files are gone or were "
+                "changed since it was taken: run train_sequence again, and keep VACUUM away."
             )
 
+    def _validated(self) -> Measured:
+        """Validation of the weights as they would be exported."""
+        weights = self._stepper.network.trainable_variables
+        own = [weight.numpy() for weight in weights]
+        for weight, value in zip(weights, self._weights(), strict=True):
+            weight.assign(value)
+        found = self._validator.measure()
+        for weight, value in zip(weights, own, strict=True):
+            weight.assign(value)
+        return found
+
     def _weights(self) -> Arrays:
-        return [variable.numpy() for variable in self._stepper.network.trainable_variables]
+        return [variable.numpy() for variable in self._stepper.optimiser.averaged]
 
-    def _save(self, progress: Progress, best: Arrays) -> None:
-        if self._ranks.is_first:
-            state = [variable.numpy() for variable in self._stepper.variables]
-            save_checkpoint(self._manifest, self._vocabulary, Checkpoint(progress, state, best))
+    def _keep(self, keep: Keep, best: Arrays, progress: Progress) -> None:
+        keep(self._checkpoint(progress, best))
 
-    def _resume(self) -> tuple[Progress, Arrays]:
-        """Where an earlier run was killed, else the beginning; then the first rank's state on every rank."""
-        found = load_checkpoint(self._manifest) if self._ranks.is_first else None
-        variables = self._stepper.variables
-        weights = list(self._stepper.network.trainable_variables)
-        has_state = bool(self._ranks.most(int(found is not None)))
-        progress, best = Progress(), self._weights()
-        if found is not None:
-            progress, best = found.progress, found.best
-        if has_state:
-            # The best weights travel through the network's own variables, then the state takes their place.
-            for variable, value in zip(weights, best, strict=True):
-                variable.assign(value)
-            self._ranks.share_from_first(weights)
-            best = self._weights()
-            if found is not None:
-                for variable, value in zip(variables, found.state, strict=True):
-                    variable.assign(value)
-            numbers = [progress.epoch, progress.best_epoch, progress.best_ndcg, progress.best_loss, progress.n_worse]
-            shared = self._ranks.share_numbers(np.array(numbers, np.float64))
-            progress = Progress(int(shared[0]), int(shared[1]), float(shared[2]), float(shared[3]), int(shared[4]))
-        # The optimizer was built before, so its variables are among these and start equal too.
-        self._ranks.share_from_first(variables)
-        return progress, best if has_state else self._weights()
+    def _checkpoint(self, progress: Progress, best: Arrays) -> Checkpoint:
+        return Checkpoint(progress, [variable.numpy() for variable in self._stepper.variables], best)
+
+    def _begin(self, begun: Checkpoint | None) -> tuple[Progress, Arrays]:
+        """The first rank's state on every rank: that of an earlier run, else the first weights."""
+        here = begun or self._checkpoint(Progress(), self._weights())
+        progress = Progress.of(np.asarray(self._ranks.share_arrays([here.progress.numbers()])[0], np.float64))
+        state, best = self._ranks.share_arrays(here.state), self._ranks.share_arrays(here.best)
+        for variable, value in zip(self._stepper.variables, state, strict=True):
+            variable.assign(value)
+        return progress, best
 
     def _metrics(self, progress: Progress, seconds: float, n_trained: int) -> dict[str, float]:
         return {

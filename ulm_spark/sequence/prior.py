@@ -60,3 +60,8 @@ def prior_logits(counts: Float64s, days: int, half_life_days: float | None, smoo
     logits = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
     logits[:, 0] = _PADDING_LOGIT  # padding is no item
     return np.asarray(logits, dtype=np.float32)
+
+
+def no_prior(n_items: int) -> Float32s:
+    """The same for each item, at any time: [1, n_items + 1]."""
+    return np.zeros((1, n_items + 1), np.float32)

@@ -5,12 +5,16 @@ Horovod's Keras optimizer and callbacks do not average under Keras 3, so gradien
 
 import os
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import horovod.tensorflow as hvd
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+
+from ulm_spark.sequence.conf import Compression
+
+Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices"
 
 
 class Ranks:
@@ -21,6 +25,11 @@ class Ranks:
         self.rank = int(hvd.rank())
         self.size = int(hvd.size())
         self._local_rank = int(hvd.local_rank())
+
+    @staticmethod
+    def is_first_now() -> bool:
+        """True in the process that writes, after ranks have come and gone too."""
+        return int(hvd.rank()) == 0
 
     @property
     def is_first(self) -> bool:
@@ -55,28 +64,56 @@ class Ranks:
         """The smallest value of any rank."""
         return -self.most(-value)
 
-    def add_gradients(self, gradients: Sequence[tf.Tensor], others: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def add_gradients(
+        self,
+        gradients: Sequence[Gradient],
+        others: Sequence[tf.Tensor],
+        compression: Compression = "none",
+        unit: float = 1.0,
+    ) -> list[Gradient]:
         """The sums over ranks of gradients and other tensors, inside a step.
 
-        Dense tensors go in one message. A sparse gradient (sampled items of a large vocabulary) goes
-        as its rows, which is less than the whole table.
+        Dense gradients go in one message, with fp16 as 16 bits of how many units they are. The rows of a table
+        (sampled items of a large vocabulary) go to their owners and come back summed, which is less than all of it.
         """
-        tensors = [*gradients, *others]
-        dense = [place for place, tensor in enumerate(tensors) if not isinstance(tensor, tf.IndexedSlices)]
-        summed: list[tf.Tensor] = list(tensors)
-        for place, total in zip(dense, hvd.grouped_allreduce([tensors[p] for p in dense], op=hvd.Sum), strict=True):
-            summed[place] = total
-        for place, tensor in enumerate(tensors):
-            if isinstance(tensor, tf.IndexedSlices):
-                values, indices = hvd.allgather(tensor.values), hvd.allgather(tensor.indices)
-                summed[place] = tf.IndexedSlices(values, indices, tensor.dense_shape)
-        return summed
+        summed: list[Gradient] = [self.add_rows(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+        dense = [place for place, gradient in enumerate(gradients) if not isinstance(gradient, tf.IndexedSlices)]
+        sent = [gradients[place] for place in dense]
+        if compression == "fp16":
+            sent = [tf.cast(gradient / unit, tf.float16) for gradient in sent]
+        totals = hvd.grouped_allreduce([*sent, *others], op=hvd.Sum)
+        for place, total in zip(dense, totals[: len(dense)], strict=True):
+            summed[place] = tf.cast(total, tf.float32) * unit if compression == "fp16" else total
+        return [*summed, *totals[len(dense) :]]
 
-    def share_from_first(self, variables: Sequence[keras.Variable]) -> None:
-        """Gives every rank the first one's values."""
-        for place, variable in enumerate(variables):
-            variable.assign(hvd.broadcast(variable.value, root_rank=0, name=f"share.{place}"))
+    def add_rows(self, rows: tf.IndexedSlices) -> tf.IndexedSlices:
+        """The sums over ranks of rows of a table, each row once, in the same order on all ranks.
 
-    def share_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The first rank's numbers."""
-        return np.asarray(hvd.broadcast(tf.constant(numbers, tf.float64), root_rank=0).numpy())
+        Rule: a row's owner is the rank of its number modulo size. Ranks send rows, each summed at home first, to
+              their owners; those add them up and send the sums to all. A row that all ranks touch, as a popular item
+              is, so travels once to everyone and not once from everyone.
+        """
+        mine = _each_once(rows)
+        if self.size == 1:
+            return mine
+        owner = tf.cast(mine.indices % self.size, tf.int32)
+        order = tf.argsort(owner, stable=True)
+        n_for = tf.math.bincount(owner, minlength=self.size, maxlength=self.size)
+        indices, _ = hvd.alltoall(tf.gather(mine.indices, order), n_for)
+        values, _ = hvd.alltoall(tf.gather(mine.values, order), n_for)
+        owned = _each_once(tf.IndexedSlices(values, indices, rows.dense_shape))
+        return tf.IndexedSlices(hvd.allgather(owned.values), hvd.allgather(owned.indices), rows.dense_shape)
+
+    def share_arrays(self, arrays: Sequence[NDArray[np.generic]]) -> list[NDArray[np.generic]]:
+        """The first rank's arrays; every rank gives as many of the same shapes."""
+        return [
+            np.asarray(hvd.broadcast(tf.constant(array), root_rank=0, name=f"share.{place}").numpy())
+            for place, array in enumerate(arrays)
+        ]
+
+
+def _each_once(rows: tf.IndexedSlices) -> tf.IndexedSlices:
+    """The rows with those of one number added up."""
+    indices, place = tf.unique(rows.indices)
+    values = tf.math.unsorted_segment_sum(rows.values, place, tf.shape(indices)[0])
+    return tf.IndexedSlices(values, indices, rows.dense_shape)

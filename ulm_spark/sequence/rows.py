@@ -1,6 +1,8 @@
-"""How do sequences of any length become arrays? Padding, places to learn from, and what to name there."""
+"""How do sequences of any length become arrays? Padded on the left."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 Float32s = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+NumberT = TypeVar("NumberT", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,14 @@ class Rows:
     """Sequences padded **on the left** with zeros, so that the last event always stands in the last place.
 
     user_key: [n] uint64, a hash of user_id. items, codes: [n, length] int32. at_s: [n, length] int64,
-    the event's second since 1970, 0 where padded.
+    the event's second since 1970, 0 where padded. amounts: [n, length] float32, what a purchase paid, else 0.
     """
 
     user_key: NDArray[np.uint64]
     items: Int32s
     codes: Int32s
     at_s: Int64s
+    amounts: Float32s
 
     def __len__(self) -> int:
         return len(self.user_key)
@@ -39,7 +43,13 @@ class Rows:
 
     def take(self, places: NDArray[np.int64]) -> "Rows":
         """The rows at these places."""
-        return Rows(self.user_key[places], self.items[places], self.codes[places], self.at_s[places])
+        of_user = self.user_key[places]
+        return Rows(of_user, self.items[places], self.codes[places], self.at_s[places], self.amounts[places])
+
+    def last(self, length: int) -> "Rows":
+        """The last places of each row."""
+        kept = np.s_[:, -length:]
+        return Rows(self.user_key, self.items[kept], self.codes[kept], self.at_s[kept], self.amounts[kept])
 
     def gaps(self) -> Int64s:
         """Seconds since the event before; 0 for the first and where padded: [n, length]."""
@@ -50,12 +60,13 @@ class Rows:
     @classmethod
     def empty(cls, length: int) -> "Rows":
         """No row."""
-        return cls(
-            np.zeros(0, np.uint64),
-            np.zeros((0, length), np.int32),
-            np.zeros((0, length), np.int32),
-            np.zeros((0, length), np.int64),
-        )
+        return cls.blank(length).take(np.zeros(0, np.int64))
+
+    @classmethod
+    def blank(cls, length: int) -> "Rows":
+        """One row without events."""
+        blank = np.zeros((1, length), np.int32)
+        return cls(np.zeros(1, np.uint64), blank, blank, blank.astype(np.int64), blank.astype(np.float32))
 
     @classmethod
     def join(cls, parts: list["Rows"], length: int) -> "Rows":
@@ -67,73 +78,28 @@ class Rows:
             np.concatenate([part.items for part in parts]),
             np.concatenate([part.codes for part in parts]),
             np.concatenate([part.at_s for part in parts]),
+            np.concatenate([part.amounts for part in parts]),
         )
 
 
-@dataclass(frozen=True)
-class Targets:
-    """What a batch is to name.
-
-    places: [n, n_positions] int32, where in the sequence. next_at_s: [n, n_positions] int64, second of
-    the event after the place. items: [n, n_positions, target_events] int32. weights: likewise float32,
-    1 where the item is a target, else 0.
-    """
-
-    places: Int32s
-    next_at_s: Int64s
-    items: Int32s
-    weights: Float32s
-
-
-def pad_left(values: list[NDArray[np.int64]], length: int) -> Int64s:
+def pad_left(values: Sequence[NDArray[np.int64]], length: int) -> Int64s:
     """The last ``length`` values of each array, on the right; zeros before them: [n, length]."""
-    padded = np.zeros((len(values), length), np.int64)
-    for row, value in enumerate(values):
-        kept = value[-length:]
-        if len(kept):
-            padded[row, length - len(kept) :] = kept
-    return padded
+    n_values = np.fromiter(map(len, values), np.int64, len(values))
+    flat = np.concatenate([*values, np.zeros(0, np.int64)])
+    return pad_flat(flat, n_values, length)
+
+
+def pad_flat(flat: NDArray[NumberT], n_values: Int64s, length: int) -> NDArray[NumberT]:
+    """As pad_left, of arrays that lie behind each other, n_values of each."""
+    if not len(flat):
+        return np.zeros((len(n_values), length), flat.dtype)
+    ends = np.cumsum(n_values)[:, None]
+    places = ends - length + np.arange(length)
+    is_value = places >= ends - n_values[:, None]
+    return np.where(is_value, flat[np.maximum(places, 0)], np.zeros((), flat.dtype))
 
 
 def times_of(gaps: Int64s, last_s: Int64s) -> Int64s:
     """Second of each event from the gaps between them: [n, length]; wrong where padded."""
     after = np.concatenate([gaps[:, 1:], np.zeros((len(gaps), 1), np.int64)], axis=1)
     return np.asarray(last_s[:, None] - np.cumsum(after[:, ::-1], axis=1)[:, ::-1])
-
-
-def draw_targets(
-    rows: Rows, n_positions: int, target_events: int, generator: np.random.Generator, *, exclude_seen: bool
-) -> Targets:
-    """Places drawn with replacement among those that have an event and a next one, and the targets there.
-
-    Rule: the items of the next target_events events, each once, but for the item at the place itself
-          (a view, then its cart, is no next item) and, with exclude_seen, items bought at or before it.
-    Edge: a row of one event has weights 0 everywhere.
-    """
-    n_rows, length = rows.items.shape
-    first = np.minimum(length - rows.is_item.sum(axis=1), length - 2)
-    places = generator.integers(first[:, None], length - 1, size=(n_rows, n_positions))
-    slots = places[..., None] + 1 + np.arange(target_events)
-    is_inside = slots < length
-    slots = np.minimum(slots, length - 1)
-    row = np.arange(n_rows)[:, None, None]
-    items, at_place = rows.items[row, slots], rows.items[row[..., 0], places]
-    before, bought = _earlier_slots(rows)
-    is_target = is_inside & (at_place > 0)[..., None] & (items != at_place[..., None])
-    is_target &= before[row, slots] <= places[..., None]  # named once a window
-    if exclude_seen:
-        is_target &= bought[row, slots] > places[..., None]
-    next_at_s = rows.at_s[row[..., 0], places + 1]
-    return Targets(places.astype(np.int32), next_at_s, items, is_target.astype(np.float32))
-
-
-def _earlier_slots(rows: Rows) -> tuple[Int64s, Int64s]:
-    """For each slot: the last slot before it with its item, -1 without; the first where it was bought, else length."""
-    length = rows.items.shape[1]
-    slots = np.arange(length)
-    is_same = rows.items[:, :, None] == rows.items[:, None, :]
-    is_before = is_same & (slots[None, :] < slots[:, None])
-    before = np.where(is_before, slots, -1).max(axis=2)
-    is_bought = is_same & (rows.codes == PURCHASE_CODE)[:, None, :]
-    bought = np.where(is_bought, slots, length).min(axis=2)
-    return before, bought

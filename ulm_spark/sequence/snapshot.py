@@ -12,7 +12,8 @@ from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.conf import TrainingConf
 
 RawT = TypeVar("RawT")
-COLUMNS = ("user_id", "item_indices", "event_codes", "gap_seconds", "last_event_at")
+ARRAYS = ("item_indices", "event_codes", "gap_seconds", "amounts")
+COLUMNS = ("user_id", *ARRAYS, "last_event_at")
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,18 @@ class Manifest:
     """All that a rank is told.
 
     output_dir: where rank 0 leaves the exported model. checkpoint_dir: where it leaves its state
-    after each epoch; the same snapshot and settings meet the same folder again.
+    after each epoch; the same snapshot and settings meet the same folder again. begin_from: folder of an earlier model
+    whose weights it begins with, empty for none.
     """
 
     snapshot: Snapshot
     conf: TrainingConf
     output_dir: str
     checkpoint_dir: str
+    begin_from: str = ""
 
     def key(self) -> str:
-        """16 hex digits that name snapshot and settings; another number of ranks makes other batches."""
+        """16 hex digits that name snapshot and settings, as training_key."""
         return training_key(self.snapshot, self.conf)
 
     def to_json(self) -> str:
@@ -85,6 +88,7 @@ class Manifest:
             _from_raw(TrainingConf, raw["conf"]),
             str(raw["output_dir"]),
             str(raw["checkpoint_dir"]),
+            str(raw["begin_from"]),
         )
         if raw.get("checksum") != manifest.key():
             raise TrainingError(
@@ -100,8 +104,11 @@ class Manifest:
 
 
 def training_key(snapshot: Snapshot, conf: TrainingConf) -> str:
-    """16 hex digits that name a snapshot and settings."""
-    return _hash({"snapshot": snapshot.checksum(), "conf": asdict(conf)})
+    """16 hex digits that name a snapshot and settings, but for who reads and trains: that may change on the way."""
+    settings = asdict(conf)
+    del settings["launch"]
+    settings["feed"] = {name: settings["feed"][name] for name in ("shuffle_rows", "by_length")}
+    return _hash({"snapshot": snapshot.checksum(), "conf": settings})
 
 
 def vocabulary_checksum(product_ids: list[str]) -> str:

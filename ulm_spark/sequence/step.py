@@ -1,124 +1,177 @@
-"""One step of learning: the loss of a batch, its gradient summed over ranks, one move of Adam.
+"""One step of learning: the loss of a batch or more, its gradient summed over ranks, one move of Adam.
 
 Each rank gives sums, not means: sum of losses, sum of weights, gradient of the first. Their totals over
-ranks, divided once, are the mean over all targets of the step, however they lie on the ranks.
+ranks, divided once, are the mean over all targets of the step, however they lie on the ranks and in batches.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.head_losses import head_losses
+from ulm_spark.sequence.losses import draw_evenly, draw_negatives, full_loss, gbce_loss, sampled_loss
 from ulm_spark.sequence.models.network import NextItem
+from ulm_spark.sequence.optimiser import Optimiser
 from ulm_spark.sequence.prior import Periods
-from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import Float32s, Int32s, Rows, Targets
+from ulm_spark.sequence.ranks import Gradient, Ranks
+from ulm_spark.sequence.rows import Float32s
 
-Batch = tuple[tf.Tensor, ...]
-_NEVER = -1e9
-
-
-@dataclass(frozen=True)
-class Negatives:
-    """Items that a step is told apart from, the same on every rank; log_expected: log of their expected draws."""
-
-    items: Int32s
-    log_expected: Float32s
-
-
-def draw_negatives(n_items: int, n_sampled: int, generator: np.random.Generator) -> Negatives:
-    """Items drawn with replacement, commoner ones oftener.
-
-    Rule: p(i) = log((i + 1) / i) / log(n_items + 1) for i from 1, Zipf's law for a vocabulary that is
-          numbered by falling count.
-    """
-    drawn = np.floor(np.exp(generator.random(n_sampled) * np.log(n_items + 1.0))).astype(np.int32)
-    items = np.clip(drawn, 1, n_items)
-    return Negatives(items, log_expected_draws(items, n_items, n_sampled))
-
-
-def log_expected_draws(items: Int32s, n_items: int, n_sampled: int) -> Float32s:
-    """Log of how often draw_negatives draws each item on average."""
-    p = np.log1p(1.0 / np.maximum(items, 1)) / np.log(n_items + 1.0)
-    return np.asarray(np.log(n_sampled * p), dtype=np.float32)
-
-
-def full_loss(network: NextItem, states: tf.Tensor, periods: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each target among all items: [batch, positions, targets]."""
-    scores = network.score_all(states, periods)
-    total = tf.reduce_logsumexp(scores[..., 1:], axis=-1, keepdims=True)  # padding is no item
-    return total - tf.gather(scores, items, batch_dims=2)
-
-
-def sampled_loss(
-    network: NextItem,
-    states: tf.Tensor,
-    periods: tf.Tensor,
-    items: tf.Tensor,
-    negatives: tf.Tensor,
-    negative_log_expected: tf.Tensor,
-) -> tf.Tensor:
-    """Cross-entropy of each target among itself and the negatives: with many negatives, that among all items.
-
-    Rule:   a negative counts by score - log(expected draws), log Q; one equal to the target is left out. The
-            target is there for certain, so it needs no correction.
-    Source: Bengio & Senécal (2008), IEEE Transactions on Neural Networks 19(4), 713-722.
-    """
-    right = network.score_some(states, periods, items)
-    wrong = network.score_shared(states, periods, negatives) - negative_log_expected
-    is_target = items[..., None] == negatives
-    against = tf.where(is_target, _NEVER, wrong[..., None, :])
-    return tf.reduce_logsumexp(tf.concat([right[..., None], against], axis=-1), axis=-1) - right
+Parts = dict[str, tf.Tensor]
+_INPUTS = {
+    "items": tf.TensorSpec([None, None], tf.int32),
+    "codes": tf.TensorSpec([None, None], tf.int32),
+    "gaps": tf.TensorSpec([None, None], tf.int64),
+    "places": tf.TensorSpec([None, 2], tf.int32),  # row and place of each target place
+    "periods": tf.TensorSpec([None], tf.int32),
+    "target_items": tf.TensorSpec([None, None], tf.int32),
+    "weights": tf.TensorSpec([None, None], tf.float32),
+    "negatives": tf.TensorSpec([None], tf.int32),
+    "log_expected": tf.TensorSpec([None], tf.float32),
+    "units": tf.TensorSpec([None], tf.float32),  # what a loss of the next item, and one of each task, counts
+}
+_QUERY_INPUTS = {
+    "asked": tf.TensorSpec([None, 2], tf.int32),  # row and place of each question
+    "elapsed_s": tf.TensorSpec([None], tf.int64),
+    "next_code": tf.TensorSpec([None], tf.int32),
+    "until_next_s": tf.TensorSpec([None], tf.int64),
+    **{
+        name: tf.TensorSpec([None], tf.float32)
+        for name in ("has_next", "is_gone", "value", "has_outcome", "is_buying", "has_visit")
+    },
+}
+# The field of Queries that says whether a task's answer is known.
+_KNOWN = {
+    "action": "has_next", "gap": "has_next", "churn": "has_outcome", "value": "has_outcome", "conversion": "has_visit",
+}  # fmt: skip
 
 
 class Stepper:
-    """Takes steps with one network and one optimizer on every rank."""
+    """Takes steps with one network and one optimizer on every rank. n_steps: of a whole training."""
 
-    def __init__(self, network: NextItem, conf: TrainingConf, periods: Periods, ranks: Ranks) -> None:
+    def __init__(self, network: NextItem, conf: TrainingConf, periods: Periods, ranks: Ranks, n_steps: int = 1) -> None:
         self.network = network
-        self.optimizer = keras.optimizers.Adam(conf.learning_rate)
-        self.optimizer.build(network.trainable_variables)
+        self._conf = conf
+        self._kind = conf.loss.kind_for(network.n_items)
+        # Among all items every row of a table has a gradient; among some that are drawn few have.
+        tables = [] if self._kind == "full" else network.tables
+        self.optimiser = Optimiser(network.trainable_variables, conf.optimiser, n_steps, tables)
         self._periods = periods
         self._ranks = ranks
-        self._n_items: int = network.shape["n_items"]
-        self._n_sampled = conf.n_sampled if self._n_items > conf.full_softmax_items else 0
-        self._take: Callable[[Batch], tuple[tf.Tensor, tf.Tensor]] = tf.function(self._step, reduce_retracing=True)
+        self._tasks = conf.heads.tasks
+        inputs = {**_INPUTS, **(_QUERY_INPUTS if self._tasks else {})}
+        self._derive: Callable[[Parts], list[Gradient]] = tf.function(self._gradients, input_signature=[inputs])
+        self._move: Callable[..., tuple[tf.Tensor, tf.Tensor]] = tf.function(self._apply, reduce_retracing=True)
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All that a step changes: weights and the optimizer's state, in a fixed order."""
-        return [*self.network.trainable_variables, *self.optimizer.variables]
+        return [*self.network.trainable_variables, *self.optimiser.variables]
 
-    def take(self, rows: Rows, targets: Targets, generator: np.random.Generator) -> tuple[float, float]:
-        """One step; (sum of losses, sum of weights) over all ranks. generator: equal on all ranks."""
-        next_periods = self._periods.of(targets.next_at_s).astype(np.int32)
-        batch: list[object] = [rows.items, rows.codes, rows.gaps(), targets.places, next_periods]
-        batch += [targets.items, targets.weights]
-        if self._n_sampled:
-            drawn = draw_negatives(self._n_items, self._n_sampled, generator)
-            batch += [drawn.items, drawn.log_expected]
-        losses, weights = self._take(tuple(tf.convert_to_tensor(part) for part in batch))
+    def take(self, batches: Sequence[Batch], generator: np.random.Generator) -> tuple[float, float]:
+        """One step over batches; (sum of the next item's losses, sum of weights) over all ranks.
+
+        generator: equal on all ranks.
+        """
+        units = self._units(batches)
+        sums = [self._derive(self._parts(batch, units, generator)) for batch in batches]
+        losses, weights = self._move(_added(sums))
         return float(losses), float(weights)
 
-    def _step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-        items, codes, gaps, places, periods, target_items, weights, *sampling = batch
-        variables = self.network.trainable_variables
+    def _units(self, batches: Sequence[Batch]) -> Float32s:
+        """What each loss counts: 1 for the next item alone, whose sum is divided at the end; else parts of means."""
+        if not self._tasks:
+            return np.ones(1, np.float32)
+        known = [float(sum(batch.targets.weights.sum() for batch in batches))]
+        for task in self._tasks:
+            asked = [batch.queries for batch in batches if batch.queries is not None]
+            known.append(float(sum(getattr(queries, _KNOWN[task]).sum() for queries in asked)))
+        totals = np.maximum(self._ranks.add(np.array(known)), 1.0)
+        heads = self._conf.heads
+        shares = np.array([float(heads.next_item), *([heads.weight] * len(self._tasks))])
+        return np.asarray(shares / totals, np.float32)
+
+    def _parts(self, batch: Batch, units: Float32s, generator: np.random.Generator) -> Parts:
+        rows, targets = batch.rows, batch.targets
+        told: dict[str, object] = {
+            "items": rows.items,
+            "codes": rows.codes,
+            "gaps": rows.gaps(),
+            "places": np.stack([targets.row, targets.place], axis=1),
+            "periods": self._periods.of(targets.next_at_s).astype(np.int32),
+            "target_items": targets.items,
+            "weights": targets.weights,
+            "negatives": np.zeros(0, np.int32),
+            "log_expected": np.zeros(0, np.float32),
+            "units": units,
+        }
+        if self._kind != "full":
+            draw = draw_evenly if self._kind == "gbce" else draw_negatives
+            drawn = draw(self.network.n_items, self._conf.loss.n_sampled, generator)
+            told |= {"negatives": drawn.items, "log_expected": drawn.log_expected}
+        if batch.queries is not None:
+            asked = batch.queries
+            told |= {name: getattr(asked, name) for name in _QUERY_INPUTS if name != "asked"}
+            told["asked"] = np.stack([asked.row, asked.place], axis=1)
+        return {name: tf.convert_to_tensor(value) for name, value in told.items()}
+
+    def _gradients(self, parts: Parts) -> list[Gradient]:
+        """Of the sum of losses by each weight, then the next item's sum and the sum of its weights."""
         with tf.GradientTape() as tape:
-            states = tf.gather(self.network(items, codes, gaps, training=True), places, batch_dims=1)
-            losses = (
-                sampled_loss(self.network, states, periods, target_items, *sampling)
-                if sampling
-                else full_loss(self.network, states, periods, target_items)
-            )
-            summed = tf.reduce_sum(losses * weights)
-        gradients = tape.gradient(summed, [variable.value for variable in variables])
-        if not sampling:  # the tied table has a dense part anyway
+            every = self.network(parts["items"], parts["codes"], parts["gaps"], training=True)
+            states = tf.gather_nd(every, parts["places"])
+            next_item = tf.reduce_sum(self._losses(states, parts) * parts["weights"])
+            summed = next_item * parts["units"][0]
+            if self.network.heads is not None:
+                said = self.network.heads(tf.gather_nd(every, parts["asked"]), parts["elapsed_s"], training=True)
+                of_tasks = head_losses(said, parts)
+                for place, task in enumerate(self._tasks):
+                    summed += of_tasks[task][0] * parts["units"][1 + place]
+        gradients = tape.gradient(
+            summed,
+            [variable.value for variable in self.network.trainable_variables],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        if self._kind == "full":  # the tied table has a dense part anyway
             gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        *totals, loss, weight = self._ranks.add_gradients(gradients, [summed, tf.reduce_sum(weights)])
-        scale = 1.0 / tf.maximum(weight, 1e-12)
-        # Rows that travelled apart become one table here: Adam would square a row that comes twice twice.
-        self.optimizer.apply([tf.convert_to_tensor(total) * scale for total in totals], variables)
+        return [*gradients, next_item, tf.reduce_sum(parts["weights"])]
+
+    def _losses(self, states: tf.Tensor, parts: Parts) -> tf.Tensor:
+        conf, right = self._conf.loss, (self.network, states, parts["periods"], parts["target_items"])
+        if self._kind == "full":
+            return full_loss(*right, conf.smoothing)
+        if self._kind == "gbce":
+            return gbce_loss(*right, parts["negatives"], conf.calibration)
+        return sampled_loss(*right, parts["negatives"], parts["log_expected"])
+
+    def _apply(self, sums: list[Gradient]) -> tuple[tf.Tensor, tf.Tensor]:
+        launch = self._conf.launch
+        unit = 1.0 if self._tasks else float(self._conf.batch_size)
+        *totals, loss, weight = self._ranks.add_gradients(sums[:-2], sums[-2:], launch.compression, unit)
+        scale = 1.0 if self._tasks else 1.0 / tf.maximum(weight, 1e-12)
+        self.optimiser.apply([_scaled(total, scale) for total in totals])
         return loss, weight
+
+
+def _scaled(gradient: Gradient, scale: tf.Tensor | float) -> Gradient:
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
+    return gradient * scale
+
+
+def _added(sums: Sequence[list[Gradient]]) -> list[Gradient]:
+    """The sums over batches; rows of a table behind each other."""
+    if len(sums) == 1:
+        return sums[0]
+    added: list[Gradient] = []
+    for parts in zip(*sums, strict=True):
+        if isinstance(parts[0], tf.IndexedSlices):
+            values = tf.concat([part.values for part in parts], axis=0)
+            indices = tf.concat([part.indices for part in parts], axis=0)
+            added.append(tf.IndexedSlices(values, indices, parts[0].dense_shape))
+        else:
+            added.append(tf.add_n(parts))
+    return added

@@ -6,7 +6,8 @@ says (HADOOP_CONF_DIR), the keys of object stores are taken from the environment
 
 import warnings
 from collections.abc import Sequence
-from urllib.parse import urlparse
+from typing import BinaryIO
+from urllib.parse import unquote, urlparse
 
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import NativeFile
@@ -60,3 +61,15 @@ def storage_of(files: Sequence[str]) -> Storage | None:
         )
     root = next(iter(roots), _OWN_DISK)
     return None if root == _OWN_DISK else Storage(root)
+
+
+def path_of(file: str) -> str:
+    """The path of a file as Spark names it: URIs are percent-encoded and may have one slash, paths have no scheme."""
+    parsed = urlparse(file)
+    return unquote(parsed.path) if parsed.scheme else file
+
+
+def open_file(file: str) -> BinaryIO | NativeFile:
+    """The file, as Spark names it, to be read from any place."""
+    storage = storage_of([file])
+    return open(path_of(file), "rb") if storage is None else storage.open(path_of(file))

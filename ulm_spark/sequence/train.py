@@ -13,9 +13,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 
 from ulm_spark.config.errors import UlmError
+from ulm_spark.sequence.checkpoint import Checkpoint, CheckpointWriter, load_checkpoint
+from ulm_spark.sequence.elastic import train_elastic
+from ulm_spark.sequence.event_log import EventLog
 from ulm_spark.sequence.export import export_model
-from ulm_spark.sequence.launch import PARENT_PID, VOCABULARY, progress_line
-from ulm_spark.sequence.loop import Report, Trained, Training
+from ulm_spark.sequence.launch import LOGS, PARENT_PID, VOCABULARY, progress_line
+from ulm_spark.sequence.loop import Keep, Report, Trained, Training
 from ulm_spark.sequence.ranks import Ranks
 from ulm_spark.sequence.snapshot import Manifest
 
@@ -23,10 +26,23 @@ from ulm_spark.sequence.snapshot import Manifest
 def train(manifest: Manifest, vocabulary: tuple[str, ...], report: Report) -> Trained:
     """Trains as one of the ranks that Horovod finds; rank 0 reports, writes checkpoints, and exports at the end."""
     ranks = Ranks()
-    ranks.use_own_device(manifest.conf.threads_per_rank)
+    ranks.use_own_device(manifest.conf.launch.threads_per_rank)
     tf.config.experimental.enable_op_determinism()  # a resumed run ends with the weights of an undisturbed one
-    trained = Training(manifest, vocabulary, ranks).run(report if ranks.is_first else _silent)
-    if ranks.is_first:
+    writer = CheckpointWriter(manifest, vocabulary)
+
+    def write(checkpoint: Checkpoint) -> None:
+        if Ranks.is_first_now():
+            writer.keep(checkpoint)
+
+    def run(begun: Checkpoint | None, keep: Keep) -> Trained:
+        now = Ranks()
+        return Training(manifest, vocabulary, now).run(
+            _logged(report, manifest) if now.is_first else _silent, keep, begun
+        )
+
+    begun = load_checkpoint(manifest) if ranks.is_first else None
+    trained = train_elastic(begun, run, write) if manifest.conf.is_elastic else run(begun, write)
+    if Ranks.is_first_now():
         folder = Path(manifest.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         export_model(trained.network, trained.metrics, folder)
@@ -47,6 +63,17 @@ def main(argv: list[str] | None = None) -> int:
         print(f"TrainingError: {error}", file=sys.stderr, flush=True)
         return error.exit_code
     return 0
+
+
+def _logged(report: Report, manifest: Manifest) -> Report:
+    """Reports, and keeps what TensorBoard shows beside the model."""
+    log = EventLog(Path(manifest.output_dir) / LOGS)
+
+    def both(numbers: dict[str, float]) -> None:
+        log.write({name: number for name, number in numbers.items() if name != "epoch"}, int(numbers["epoch"]))
+        report(numbers)
+
+    return both
 
 
 def _silent(numbers: dict[str, float]) -> None:

@@ -7,12 +7,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ulm_spark.sequence.feed import filled
 from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.prior import Periods
 from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import PURCHASE_CODE, Bools, Int32s, Int64s, Rows
-from ulm_spark.stats.ranking import ndcg_at_k
+from ulm_spark.sequence.rows import PURCHASE_CODE, Bools, Int32s, Int64s, NumberT, Rows
+from ulm_spark.stats.ranking import ndcg_at_k, reciprocal_rank_at_k
 
 K = 10
 _BATCH = 256
@@ -26,6 +25,16 @@ class HeldOut:
     prefix: Rows
     items: Int32s
     at_s: Int64s
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What validation found among the first k: means over n_users. mrr: of 1 over the place of the first hit."""
+
+    ndcg: float
+    hit_rate: float
+    mrr: float
+    n_users: int
 
 
 def is_validation(rows: Rows, share: float) -> Bools:
@@ -44,15 +53,10 @@ def hold_out(rows: Rows) -> HeldOut:
     source = np.arange(length)[None, :] - n_last[:, None]
     row = np.arange(len(rows))[:, None]
 
-    def moved(values: Int32s | Int64s) -> Int64s:
-        return np.where(source >= 0, values[row, np.maximum(source, 0)], 0).astype(np.int64)
+    def moved(values: NDArray[NumberT]) -> NDArray[NumberT]:
+        return np.where(source >= 0, values[row, np.maximum(source, 0)], np.zeros((), values.dtype))
 
-    prefix = Rows(
-        rows.user_key,
-        moved(rows.items).astype(np.int32),
-        moved(rows.codes).astype(np.int32),
-        moved(rows.at_s),
-    )
+    prefix = Rows(rows.user_key, moved(rows.items), moved(rows.codes), moved(rows.at_s), moved(rows.amounts))
     return HeldOut(prefix, np.where(is_last, rows.items, 0).astype(np.int32), rows.at_s[:, -1])
 
 
@@ -62,50 +66,75 @@ def training_part(rows: Rows, share: float) -> Rows:
     if len(chosen) == 0:
         return rows
     prefix = hold_out(rows.take(chosen)).prefix
-    items, codes, at_s = rows.items.copy(), rows.codes.copy(), rows.at_s.copy()
-    items[chosen], codes[chosen], at_s[chosen] = prefix.items, prefix.codes, prefix.at_s
-    return Rows(rows.user_key, items, codes, at_s)
+
+    def left(values: NDArray[NumberT], held: NDArray[NumberT]) -> NDArray[NumberT]:
+        values = values.copy()
+        values[chosen] = held
+        return values
+
+    return Rows(
+        rows.user_key,
+        left(rows.items, prefix.items),
+        left(rows.codes, prefix.codes),
+        left(rows.at_s, prefix.at_s),
+        left(rows.amounts, prefix.amounts),
+    )
 
 
 class Validator:
-    """NDCG@10 over the validation rows of all ranks, full ranking of all items."""
+    """Hits among the first k over the validation rows of all ranks, full ranking of all items."""
 
-    def __init__(self, network: NextItem, rows: Rows, periods: Periods, ranks: Ranks, *, exclude_seen: bool) -> None:
+    def __init__(
+        self, network: NextItem, rows: Rows, periods: Periods, ranks: Ranks, *, exclude_seen: bool, k: int = K
+    ) -> None:
         held = hold_out(rows)
-        self._ranks = ranks
-        self._exclude_seen = exclude_seen
-        self._held = held
-        self._periods = periods.of(held.at_s)
-        self._network = network
-        self._score: Callable[..., tf.Tensor] = tf.function(self._scores, reduce_retracing=True)
+        self._k = min(k, network.n_items)
+        by_length = np.argsort(held.prefix.is_item.sum(axis=1), kind="stable")
+        self._prefix, self._at_s = held.prefix.take(by_length), held.at_s[by_length]
+        self._seen = np.where(self._prefix.codes == PURCHASE_CODE, self._prefix.items, 0) if exclude_seen else None
+        self._wanted = _distinct_unseen(held.items[by_length], self._seen)
+        self._periods = periods.of(self._at_s).astype(np.int32)
+        self._network, self._ranks = network, ranks
+        self._rank: Callable[..., tf.Tensor] = tf.function(self._best, reduce_retracing=True)
 
-    def _scores(self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
-        return self._network.score_all(self._network(items, codes, gaps)[:, -1], periods)
+    def measure(self) -> Measured:
+        """Means over users with a held-out item that may be named."""
+        found = [self._batch(start) for start in range(0, len(self._prefix), _BATCH)]
+        sums = np.sum(found, axis=0) if found else np.zeros(4)
+        *sums, n_users = self._ranks.add(np.asarray(sums, np.float64))
+        ndcg, hit_rate, mrr = (float(total / max(n_users, 1)) for total in sums)
+        return Measured(ndcg, hit_rate, mrr, int(n_users))
 
-    def ndcg(self) -> tuple[float, int]:
-        """(mean NDCG@10, users it is over); users whose held-out items were all bought before do not count."""
-        total, n_users = 0.0, 0
-        for start in range(0, len(self._held.prefix), _BATCH):
-            found = self._batch(np.arange(start, min(start + _BATCH, len(self._held.prefix))))
-            total += float(found.sum())
-            n_users += len(found)
-        sums = self._ranks.add_counts(total, n_users)
-        return (sums[0] / sums[1] if sums[1] else 0.0), int(sums[1])
+    def _batch(self, start: int) -> tuple[float, float, float, int]:
+        """Sums of NDCG, of hits and of reciprocal ranks, and users."""
+        places = np.arange(start, min(start + _BATCH, len(self._prefix)))
+        prefix, wanted = self._prefix.take(places), self._wanted[places]
+        prefix = prefix.last(max(int(prefix.is_item.sum(axis=1).max()), 2))
+        seen = np.zeros((len(places), 1), np.int32) if self._seen is None else self._seen[places]
+        top = self._rank(prefix.items, prefix.codes, prefix.gaps(), self._periods[places], seen).numpy()
+        n_wanted = (wanted > 0).sum(axis=1)
+        is_hit = ((top[:, :, None] == wanted[:, None, :]).any(axis=2))[n_wanted > 0]
+        gains = ndcg_at_k(is_hit, n_wanted[n_wanted > 0], self._k)
+        first = reciprocal_rank_at_k(is_hit, self._k)
+        return float(gains.sum()), float(is_hit.any(axis=1).sum()), float(first.sum()), len(is_hit)
 
-    def _batch(self, places: Int64s) -> NDArray[np.float64]:
-        prefix = filled(self._held.prefix.take(places), _BATCH)
-        periods = np.resize(self._periods[places], _BATCH)
-        scores = self._score(prefix.items, prefix.codes, prefix.gaps(), periods).numpy()[: len(places)]
-        prefix = prefix.take(np.arange(len(places)))
-        row = np.arange(len(places))[:, None]
-        is_relevant = np.zeros(scores.shape, bool)
-        is_relevant[row, self._held.items[places]] = True
-        if self._exclude_seen:
-            bought = np.where(prefix.codes == PURCHASE_CODE, prefix.items, 0)
-            scores[row, bought] = -np.inf
-            is_relevant[row, bought] = False
-        scores[:, 0], is_relevant[:, 0] = -np.inf, False
-        top = np.argsort(-scores, axis=1, kind="stable")[:, :K]
-        n_relevant = is_relevant.sum(axis=1)
-        counts = n_relevant > 0
-        return ndcg_at_k(np.take_along_axis(is_relevant, top, axis=1)[counts], n_relevant[counts], K)
+    def _best(
+        self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor, periods: tf.Tensor, seen: tf.Tensor
+    ) -> tf.Tensor:
+        """The k best items of each row but the seen ones, ties by item: [n, K] int32."""
+        scores = self._network.score_all(self._network(items, codes, gaps)[:, -1], periods)
+        row = tf.broadcast_to(tf.range(tf.shape(seen)[0])[:, None], tf.shape(seen))
+        cells = tf.reshape(tf.stack([row, seen], axis=-1), [-1, 2])
+        scores = tf.tensor_scatter_nd_min(scores, cells, tf.fill(tf.shape(cells)[:1], -np.inf))
+        return tf.math.top_k(scores, self._k).indices
+
+
+def _distinct_unseen(items: Int32s, seen: Int32s | None) -> Int32s:
+    """The items of each row, each once and none that was seen; 0 elsewhere."""
+    ordered = np.sort(items, axis=1)
+    ordered[:, 1:][ordered[:, 1:] == ordered[:, :-1]] = 0
+    if seen is not None:
+        for start in range(0, len(ordered), _BATCH):
+            part = slice(start, start + _BATCH)
+            ordered[part][(ordered[part][:, :, None] == seen[part][:, None, :]).any(axis=2)] = 0
+    return ordered

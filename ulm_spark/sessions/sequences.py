@@ -44,12 +44,18 @@ class SequenceRules:
 
 
 def build_sequences(
-    events: DataFrame, vocabulary: DataFrame, rules: SequenceRules, gap_s: int, as_of: date, zone: str
+    events: DataFrame,
+    vocabulary: DataFrame,
+    rules: SequenceRules,
+    gap_s: int,
+    as_of: date,
+    zone: str,
+    currency: str,
 ) -> DataFrame:
     """Each user's last events on items, oldest first, as known at the end of as_of.
 
     In:   silver.events, any span; silver.item_vocabulary of the same as_of alone. gap_s is the silence that a
-          visit survives.
+          visit survives. currency is the shop's.
     Out:  silver.sequences of one as_of.
     Rule: events on items of the vocabulary, ordered by (event_at, event_id); the last max_length of
           them. Category and price band are the item's as of as_of, also for older events: a view seldom
@@ -60,8 +66,8 @@ def build_sequences(
     Edge: a user without such an event is absent. dwell_seconds is 0 where nothing is known to follow
           within gap_s: how long the last look of a visit took, nobody saw.
     """
-    last = _last_steps(_timed(known_events(events, as_of, zone), rules, gap_s), vocabulary, rules.max_length)
-    step = F.struct("event_at", "event_id", "event_code", "dwell_s", *_NUMBERS)
+    last = _last_steps(_timed(known_events(events, as_of, zone), rules, gap_s, currency), vocabulary, rules.max_length)
+    step = F.struct("event_at", "event_id", "event_code", "dwell_s", "amount", *_NUMBERS)
     by_user = last.groupBy("user_id").agg(
         F.array_sort(F.collect_list(step)).alias("steps"), F.max("vocabulary_version").alias("vocabulary_version")
     )
@@ -75,15 +81,17 @@ def build_sequences(
         F.col("steps.category_index").alias("category_indices"),
         F.col("steps.price_band").alias("price_bands"),
         F.col("steps.dwell_s").alias("dwell_seconds"),
+        F.col("steps.amount").alias("amounts"),
         F.element_at("steps", -1)["event_at"].alias("last_event_at"),
         "vocabulary_version",
     ).select(*SEQUENCES.column_names)
 
 
-def _timed(known: DataFrame, rules: SequenceRules, gap_s: int) -> DataFrame:
+def _timed(known: DataFrame, rules: SequenceRules, gap_s: int, currency: str) -> DataFrame:
     """The events that sequences are made of, each with the seconds to the user's next event of any kind."""
     of_sequences = is_of_sequences(rules.event_types).alias("is_wanted")
-    timed = shopper_events(known).select("user_id", "event_at", "event_id", "product_id", _code(), of_sequences)
+    kept = ("user_id", "event_at", "event_id", "product_id")
+    timed = shopper_events(known).select(*kept, _code(), _amount(currency), of_sequences)
     until_next_us = F.unix_micros(F.lag("event_at").over(_latest_first())) - F.unix_micros("event_at")
     dwell_s = F.when(until_next_us <= gap_s * US, F.floor(until_next_us / US)).otherwise(F.lit(0))
     return timed.withColumn("dwell_s", dwell_s.cast("bigint")).where("is_wanted")
@@ -104,6 +112,13 @@ def _code() -> Column:
     """1 plus the event type's place in SHOPPER_EVENT_TYPES."""
     kinds = F.array(*(F.lit(kind) for kind in SHOPPER_EVENT_TYPES))
     return F.array_position(kinds, F.col("event_type")).cast("int").alias("event_code")
+
+
+def _amount(currency: str) -> Column:
+    """What was paid, in the shop's currency; 0 for what is no purchase in it."""
+    is_paid = (F.col("event_type") == "purchase") & (F.coalesce("currency", F.lit(currency)) == currency)
+    paid = F.coalesce("quantity", F.lit(1)) * F.col("unit_price").cast("double")
+    return F.coalesce(F.when(is_paid, paid), F.lit(0.0)).alias("amount")
 
 
 def _gaps() -> Column:

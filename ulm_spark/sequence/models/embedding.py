@@ -3,43 +3,58 @@
 import keras
 import tensorflow as tf
 
+from ulm_spark.sequence.models.items import ItemTable
+from ulm_spark.sequence.models.time_buckets import N_BUCKETS, time_bucket
 from ulm_spark.sequence.rows import N_CODES
 
-N_GAPS = 32  # powers of two of seconds: 2 ** 31 s are 68 years
+_NEAR_ZERO = 0.02
 
 
 @keras.saving.register_keras_serializable(package="ulm_spark")
 class EventEmbedding(keras.layers.Layer):
     """items, codes: [batch, length] int32; gaps: [batch, length] int64 seconds -> [batch, length, dim] float32.
 
-    Places count from the end, so a sequence padded to another length has the same vectors. Padded
-    places give zeros. The item table also scores: see ``table``.
+    place: from_start, from_end or none. A sequence padded to another length has the same vectors. Padded places give
+    zeros. The item vectors also score: see ``items``.
     """
 
-    def __init__(self, n_items: int, length: int, dim: int, name: str | None = None) -> None:
+    def __init__(
+        self, n_items: int, length: int, dim: int, place: str, is_normed: bool, name: str | None = None
+    ) -> None:
         super().__init__(name=name)
-        self.n_items, self.length, self.dim = n_items, length, dim
+        self.n_items, self.length, self.dim, self.place, self.is_normed = n_items, length, dim, place, is_normed
+        self.items = ItemTable(n_items, dim, _NEAR_ZERO if is_normed else dim**-0.5, name="items")
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm") if is_normed else None
 
     def build(self, input_shape: object) -> None:
         """Makes the tables; index 0 is padding in each."""
-        near_zero = keras.initializers.RandomNormal(stddev=0.02)
-        unit = keras.initializers.RandomNormal(stddev=self.dim**-0.5)
-        self.table = self.add_weight(shape=(self.n_items + 1, self.dim), initializer=unit, name="items")
-        self.places = self.add_weight(shape=(self.length, self.dim), initializer=near_zero, name="places")
+        near_zero = keras.initializers.RandomNormal(stddev=_NEAR_ZERO)
+        self.items.build(None)
+        if self.norm is not None:
+            self.norm.build((None, None, self.dim))
+        if self.place != "none":
+            self.places = self.add_weight(shape=(self.length, self.dim), initializer=near_zero, name="places")
         self.codes = self.add_weight(shape=(N_CODES, self.dim), initializer=near_zero, name="codes")
-        self.gaps = self.add_weight(shape=(N_GAPS, self.dim), initializer=near_zero, name="gaps")
+        self.gaps = self.add_weight(shape=(N_BUCKETS, self.dim), initializer=near_zero, name="gaps")
 
     def call(self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor) -> tf.Tensor:
-        """The sum of the four vectors of each event."""
-        seconds = tf.cast(tf.maximum(gaps, 0), tf.float32)
-        bucket = tf.cast(tf.math.ceil(tf.math.log1p(seconds) / tf.math.log(2.0)), tf.int32)
+        """The sum of the vectors of each event."""
         length = tf.shape(items)[1]
-        vectors = tf.gather(self.table.value, items) * self.dim**0.5  # the scale of Vaswani et al. (2017), 3.4
-        vectors += self.places.value[self.length - length :]
+        vectors = self.items(items)
+        if self.norm is None:
+            vectors *= self.dim**0.5  # the scale of Vaswani et al. (2017), 3.4
+        if self.place == "from_end":
+            vectors += self.places.value[self.length - length :]
+        elif self.place == "from_start":
+            number = tf.cumsum(tf.cast(items > 0, tf.int32), axis=1)
+            vectors += tf.gather(self.places.value, tf.maximum(number - 1, 0))
         vectors += tf.gather(self.codes.value, codes)
-        vectors += tf.gather(self.gaps.value, tf.minimum(bucket, N_GAPS - 1))
+        vectors += tf.gather(self.gaps.value, time_bucket(gaps))
+        if self.norm is not None:
+            vectors = self.norm(vectors)
         return vectors * tf.cast(items > 0, tf.float32)[..., None]
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
-        return {"name": self.name, "n_items": self.n_items, "length": self.length, "dim": self.dim}
+        shape = {"n_items": self.n_items, "length": self.length, "dim": self.dim}
+        return {"name": self.name, "place": self.place, "is_normed": self.is_normed, **shape}

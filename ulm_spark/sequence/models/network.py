@@ -1,13 +1,18 @@
 """The whole network: events to vectors, vectors to states, states to a score for each item."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.conf import ModelConf, TrainingConf
 from ulm_spark.sequence.models.embedding import EventEmbedding
 from ulm_spark.sequence.models.gru import GruStack
-from ulm_spark.sequence.models.sasrec import SasRec
+from ulm_spark.sequence.models.heads import Heads
+from ulm_spark.sequence.models.lstm import LstmStack
+from ulm_spark.sequence.models.transformer import Transformer
 from ulm_spark.sequence.rows import Float32s
 
 
@@ -23,81 +28,90 @@ class NextItem(keras.Model):
 
     def __init__(
         self,
-        architecture: str,
+        model: dict[str, object] | ModelConf,
         n_items: int,
-        length: int,
-        dim: int,
-        n_blocks: int,
-        n_heads: int,
-        dropout: float,
         n_periods: int,
+        tasks: Sequence[str] = (),
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.shape = {"n_items": n_items, "length": length, "dim": dim, "n_periods": n_periods}
-        self.layer_shape = {"n_blocks": n_blocks, "n_heads": n_heads}
-        self.architecture, self.dropout = architecture, dropout
-        self.events = EventEmbedding(n_items, length, dim, name="events")
-        self.body: SasRec | GruStack = (
-            SasRec(dim, n_blocks, n_heads, dropout, name="body")
-            if architecture == "sasrec"
-            else GruStack(dim, n_blocks, dropout, name="body")
-        )
+        self.conf = model if isinstance(model, ModelConf) else ModelConf(**model)  # type: ignore[arg-type]
+        self.n_items, self.n_periods = n_items, n_periods
+        shape = (n_items, self.conf.max_length, self.conf.dim)
+        is_normed = self.conf.input == "normed"
+        self.events = EventEmbedding(*shape, self.conf.places, is_normed, name="events")
+        self.body = _body(self.conf)
+        self.heads = Heads(tasks, self.conf.dim, self.conf.dropout, name="heads") if tasks else None
         self.bias = self.add_weight(shape=(n_items + 1,), initializer="zeros", name="bias")
         self.prior = self.add_weight(
             shape=(n_periods + 1, n_items + 1), initializer="zeros", trainable=False, name="prior"
         )
         self.events.build(None)
-        self.body.build((None, length, dim))
+        self.body.build((None, self.conf.max_length, self.conf.dim))
+        if self.heads is not None:
+            self.heads.build(None)
         self.built = True
+
+    @property
+    def tables(self) -> list[keras.Variable]:
+        """Weights with a row for each item, of which sampled items touch few."""
+        return [self.events.items.table, self.bias]
 
     def call(self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor, training: bool = False) -> tf.Tensor:
         """items, codes: [batch, length] int32; gaps: [batch, length] int64 s -> states [batch, length, dim]."""
-        return self.body(self.events(items, codes, gaps), items > 0, training=training)
+        return self.body(self.events(items, codes, gaps), items > 0, gaps, training=training)
+
+    def score_items(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
+        """states: [n, dim], periods: [n] int -> scores of items 1 to n_items: [n, n_items]."""
+        scores = tf.matmul(states, self.events.items.every(), transpose_b=True)
+        if self.n_periods == 0:  # one prior for all: no matrix of its own
+            return scores + (self.bias.value + self.prior.value[0])[1:]
+        return scores + (tf.gather(self.prior.value, periods) + self.bias.value)[:, 1:]
 
     def score_all(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
-        """states: [..., dim], periods: [...] int -> scores of items 0 to n_items: [..., n_items + 1]."""
-        scores = tf.matmul(states, self.events.table.value, transpose_b=True)
-        return scores + self.bias.value + tf.gather(self.prior.value, periods)
+        """As score_items, with a column for padding, which no one wants: [n, n_items + 1]."""
+        return tf.pad(self.score_items(states, periods), [[0, 0], [1, 0]], constant_values=-1e9)
 
     def score_some(self, states: tf.Tensor, periods: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        """Scores of these items: states [a, p, dim], periods [a, p], items [a, p, k] -> [a, p, k]."""
-        vectors = tf.gather(self.events.table.value, items)
-        cell = tf.stack([tf.broadcast_to(periods[..., None], tf.shape(items)), items], axis=-1)
+        """Scores of these items: states [n, dim], periods [n], items [n, k] -> [n, k]."""
+        cell = tf.stack([tf.broadcast_to(periods[:, None], tf.shape(items)), items], axis=-1)
         offsets = tf.gather(self.bias.value, items) + tf.gather_nd(self.prior.value, cell)
-        return tf.einsum("apd,apkd->apk", states, vectors) + offsets
+        return tf.einsum("nd,nkd->nk", states, self.events.items(items)) + offsets
 
     def score_shared(self, states: tf.Tensor, periods: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        """Scores of the same items everywhere: states [a, p, dim], periods [a, p], items [k] -> [a, p, k]."""
-        vectors = tf.gather(self.events.table.value, items)
+        """Scores of the same items everywhere: states [n, dim], periods [n], items [k] -> [n, k]."""
         prior = tf.gather(tf.gather(self.prior.value, items, axis=1), periods)
-        return tf.einsum("apd,kd->apk", states, vectors) + tf.gather(self.bias.value, items) + prior
+        scores = tf.matmul(states, self.events.items(items), transpose_b=True)
+        return scores + tf.gather(self.bias.value, items) + prior
 
     def get_config(self) -> dict[str, object]:
         """What makes the network again."""
-        return {
-            "name": self.name,
-            "architecture": self.architecture,
-            "dropout": self.dropout,
-            **self.shape,
-            **self.layer_shape,
-        }
+        shape = {"n_items": self.n_items, "n_periods": self.n_periods}
+        tasks = list(self.heads.tasks) if self.heads is not None else []
+        return {"name": self.name, "model": asdict(self.conf), **shape, "tasks": tasks}
+
+
+def _body(conf: ModelConf) -> Transformer | GruStack | LstmStack:
+    if conf.architecture == "gru":
+        return GruStack(conf.dim, conf.n_blocks, conf.dropout, name="body")
+    if conf.architecture == "lstm":
+        return LstmStack(conf.dim, conf.n_blocks, conf.dropout, name="body")
+    return Transformer(
+        conf.architecture,
+        conf.dim,
+        conf.n_blocks,
+        conf.n_heads,
+        conf.dropout,
+        conf.attention_dropout,
+        conf.max_length,
+        name="body",
+    )
 
 
 def build_network(conf: TrainingConf, n_items: int, prior: Float32s) -> NextItem:
     """A network with its first weights, drawn by the seed. prior: [n_periods + 1, n_items + 1]."""
     keras.utils.set_random_seed(conf.seed)
-    network = NextItem(
-        architecture=conf.model,
-        n_items=n_items,
-        length=conf.max_length,
-        dim=conf.dim,
-        n_blocks=conf.n_blocks,
-        n_heads=conf.n_heads,
-        dropout=conf.dropout,
-        n_periods=prior.shape[0] - 1,
-        name="next_item",
-    )
+    network = NextItem(conf.model, n_items, prior.shape[0] - 1, conf.heads.tasks, name="next_item")
     network.prior.assign(prior)
     return network
 

@@ -1,0 +1,103 @@
+"""The steps of a pool: its rows in an order that the seed decides, cut, each with what is to be named."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.queries import Queries, draw_queries
+from ulm_spark.sequence.rows import Bools, Rows
+from ulm_spark.sequence.targets import Targets, draw_targets
+
+MadeT = TypeVar("MadeT")
+_SHUFFLE, _TARGETS, _ORDER = 0, 1, 2  # streams of random numbers of a pool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of a step, no longer than the longest, their targets, and what the heads are asked. n_rows: real ones."""
+
+    rows: Rows
+    targets: Targets
+    n_rows: int
+    queries: Queries | None = None
+
+
+def cut(
+    rows: Rows, is_asked: Bools, n_steps: int, conf: TrainingConf, known_until_s: int, seed: Sequence[int], rank: int
+) -> Iterator[Batch]:
+    """n_steps batches of as many rows each, every row in one.
+
+    In:   is_asked [n], False for rows of which the heads are asked nothing.
+    Rule: rows are shuffled; with by_length batches then take neighbours in length, and come in a random order, the
+          same on all ranks, so that ranks have long batches at the same step.
+    Edge: with fewer rows than steps some batches hold one row without events; no step, no batch.
+    """
+    if n_steps == 0:
+        return
+    order = np.random.default_rng((*seed, _SHUFFLE, rank)).permutation(len(rows))
+    n_events = rows.is_item.sum(axis=1)
+    if conf.feed.by_length:
+        order = order[np.argsort(n_events[order], kind="stable")]
+    parts = np.array_split(order, n_steps)
+    drawn = np.random.default_rng((*seed, _TARGETS, rank))
+    for step in np.random.default_rng((*seed, _ORDER)).permutation(n_steps):
+        part = parts[step]
+        length = max(int(n_events[part].max(initial=0)), 2)
+        chosen = rows.take(part).last(length) if len(part) else Rows.blank(length)
+        targets = draw_targets(chosen, conf.targets, drawn)
+        asked = is_asked[part] if len(part) else np.zeros(1, bool)
+        queries = draw_queries(chosen, asked, conf.heads, known_until_s, drawn) if conf.heads.tasks else None
+        yield Batch(chosen, targets, len(part), queries)
+
+
+class Ahead(Generic[MadeT]):
+    """What a generator yields, made by a thread of its own, at most n_ahead before it is asked for.
+
+    waited_s: how long was waited for it so far. An error of the generator is raised where it would have yielded.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[MadeT]], n_ahead: int) -> None:
+        self.waited_s = 0.0
+        self._made: queue.Queue[tuple[MadeT | None, BaseException | None]] = queue.Queue(n_ahead)
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(make,), daemon=True)
+
+    def __iter__(self) -> Generator[MadeT, None, None]:
+        self._thread.start()
+        try:
+            while True:
+                began_s = time.monotonic()
+                made, error = self._made.get()
+                self.waited_s += time.monotonic() - began_s
+                if error is not None:
+                    raise error
+                if made is None:
+                    return
+                yield made
+        finally:
+            self._is_stopped.set()
+            self._thread.join()
+
+    def _run(self, make: Callable[[], Iterator[MadeT]]) -> None:
+        try:
+            for made in make():
+                if not self._put(made, None):
+                    return
+            self._put(None, None)
+        except BaseException as error:  # raised again where the batches are used
+            self._put(None, error)
+
+    def _put(self, made: MadeT | None, error: BaseException | None) -> bool:
+        while not self._is_stopped.is_set():
+            try:
+                self._made.put((made, error), timeout=0.2)
+                return True
+            except queue.Full:  # looked at again, since the reader may have stopped
+                continue
+        return False
