@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.sequence.histories import KNOWN_UNTIL_S, SMALL, history, rows
-from ulm_spark.sequence.batches import Ahead, Batch, cut
+from ulm_spark.sequence.batches import Ahead, Batch, cut, examples_of
+from ulm_spark.sequence.conf import TargetsConf, TrainingConf
 from ulm_spark.sequence.rows import Rows, pad_left
 
 
@@ -21,7 +22,11 @@ def pool(n_users: int) -> Rows:
 
 def cut_by(seed: int, n_steps: int = 4, n_users: int = 21, *, by_length: bool = False, rank: int = 0) -> list[Batch]:
     conf = replace(SMALL, feed=replace(SMALL.feed, by_length=by_length))
-    return list(cut(pool(n_users), np.ones(n_users, bool), n_steps, conf, KNOWN_UNTIL_S, (seed,), rank))
+    return list(cut_pool(pool(n_users), conf, seed, n_steps, rank))
+
+
+def cut_pool(of: Rows, conf: TrainingConf, seed: int, n_steps: int, rank: int = 0) -> Iterator[Batch]:
+    return cut(of, examples_of(of, conf.targets), np.ones(len(of), bool), n_steps, conf, KNOWN_UNTIL_S, (seed,), rank)
 
 
 @pytest.mark.parametrize("by_length", [True, False])
@@ -48,6 +53,27 @@ def test_batches_by_length_hold_little_padding_and_come_in_the_same_order_on_all
     ]
     widths = [[batch.rows.items.shape[1] for batch in cut_by(3, by_length=True, rank=rank)] for rank in range(3)]
     assert widths[0] == widths[1] == widths[2]
+
+
+@pytest.mark.parametrize("by_length", [True, False])
+def test_each_place_is_learned_once_from_all_that_came_before_it(by_length: bool) -> None:
+    whole = rows([[0, 0, 5, 6, 7], [0, 0, 0, 0, 8], [1, 2, 3, 4, 5]])
+    targets = TargetsConf(n_events=1, n_positions=0, exclude_seen=False, exclude_repeats=False, prefixes=True)
+    conf = replace(SMALL, targets=targets, feed=replace(SMALL.feed, by_length=by_length))
+    found = []
+    for batch in cut_pool(whole, conf, seed=3, n_steps=2):
+        assert batch.n_rows == len(batch.rows) == len(batch.targets) == 3
+        for row, place, items in zip(batch.targets.row, batch.targets.place, batch.targets.items, strict=True):
+            known = batch.rows.items[row, : place + 1]
+            found.append((known[known > 0].tolist(), items.tolist()))
+    assert sorted(found) == [
+        ([1], [2]),
+        ([1, 2], [3]),
+        ([1, 2, 3], [4]),
+        ([1, 2, 3, 4], [5]),
+        ([5], [6]),
+        ([5, 6], [7]),
+    ]
 
 
 def test_fewer_rows_than_steps_make_steps_without_targets() -> None:

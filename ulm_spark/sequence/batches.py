@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.conf import TargetsConf, TrainingConf
 from ulm_spark.sequence.queries import Queries, draw_queries
-from ulm_spark.sequence.rows import Bools, Rows
+from ulm_spark.sequence.rows import Bools, Int64s, Rows
 from ulm_spark.sequence.targets import Targets, draw_targets
 
 MadeT = TypeVar("MadeT")
@@ -20,7 +20,7 @@ _SHUFFLE, _TARGETS, _ORDER = 0, 1, 2  # streams of random numbers of a pool
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of a step, no longer than the longest, their targets, and what the heads are asked. n_rows: real ones."""
+    """Rows of a step, no longer than the longest, their targets, and what the heads are asked. n_rows: of examples."""
 
     rows: Rows
     targets: Targets
@@ -28,30 +28,57 @@ class Batch:
     queries: Queries | None = None
 
 
+@dataclass(frozen=True)
+class Examples:
+    """What an epoch learns from: of each row, what stands before end, its last n_events places; all [m] int64."""
+
+    row: Int64s
+    end: Int64s
+    n_events: Int64s
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def examples_of(rows: Rows, conf: TargetsConf) -> Examples:
+    """Each row whole; with prefixes each of its beginnings of two events or more."""
+    n_events, length = rows.is_item.sum(axis=1), rows.items.shape[1]
+    if not conf.prefixes:
+        return Examples(np.arange(len(rows)), np.full(len(rows), length), n_events)
+    row, place = np.nonzero(rows.is_item[:, :-1])
+    return Examples(row, place + 2, place + 2 - length + n_events[row])
+
+
 def cut(
-    rows: Rows, is_asked: Bools, n_steps: int, conf: TrainingConf, known_until_s: int, seed: Sequence[int], rank: int
+    rows: Rows,
+    examples: Examples,
+    is_asked: Bools,
+    n_steps: int,
+    conf: TrainingConf,
+    known_until_s: int,
+    seed: Sequence[int],
+    rank: int,
 ) -> Iterator[Batch]:
-    """n_steps batches of as many rows each, every row in one.
+    """n_steps batches of as many examples each, every example in one.
 
     In:   is_asked [n], False for rows of which the heads are asked nothing.
-    Rule: rows are shuffled; with by_length batches then take neighbours in length, and come in a random order, the
-          same on all ranks, so that ranks have long batches at the same step.
-    Edge: with fewer rows than steps some batches hold one row without events; no step, no batch.
+    Rule: examples are shuffled; with by_length batches then take neighbours in length, and come in a random order,
+          the same on all ranks, so that ranks have long batches at the same step.
+    Edge: with fewer examples than steps some batches hold one row without events; no step, no batch.
     """
     if n_steps == 0:
         return
-    order = np.random.default_rng((*seed, _SHUFFLE, rank)).permutation(len(rows))
-    n_events = rows.is_item.sum(axis=1)
+    order = np.random.default_rng((*seed, _SHUFFLE, rank)).permutation(len(examples))
     if conf.feed.by_length:
-        order = order[np.argsort(n_events[order], kind="stable")]
+        order = order[np.argsort(examples.n_events[order], kind="stable")]
     parts = np.array_split(order, n_steps)
     drawn = np.random.default_rng((*seed, _TARGETS, rank))
     for step in np.random.default_rng((*seed, _ORDER)).permutation(n_steps):
         part = parts[step]
-        length = max(int(n_events[part].max(initial=0)), 2)
-        chosen = rows.take(part).last(length) if len(part) else Rows.blank(length)
+        row, length = examples.row[part], max(int(examples.n_events[part].max(initial=0)), 2)
+        chosen = rows.until(row, examples.end[part], length) if len(part) else Rows.blank(length)
         targets = draw_targets(chosen, conf.targets, drawn)
-        asked = is_asked[part] if len(part) else np.zeros(1, bool)
+        asked = is_asked[row] if len(part) else np.zeros(1, bool)
         queries = draw_queries(chosen, asked, conf.heads, known_until_s, drawn) if conf.heads.tasks else None
         yield Batch(chosen, targets, len(part), queries)
 

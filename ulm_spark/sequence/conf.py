@@ -55,17 +55,23 @@ class TargetsConf:
     n_events: the model learns to name the items of so many following events; 1 is the next item, more suits baskets,
     whose lines share an instant. n_positions: places of each sequence that an epoch learns from, drawn at random; 0
     takes all. exclude_seen: neither learn nor recommend items that the user bought before. exclude_repeats: the item
-    at the place itself is no target.
+    at the place itself is no target. prefixes: each place is learned at the end of a row of its own, as when it is
+    asked for a recommendation, so that a step holds places of many users and not many of few; of the next item, at
+    all places. It takes some times as long, and is better where histories are short.
     """
 
     n_events: int = 5
     n_positions: int = 8
     exclude_seen: bool = True
     exclude_repeats: bool = True
+    prefixes: bool = False
 
     def __post_init__(self) -> None:
         _at_least_one(self, "training.targets", ("n_events",))
         require(self.n_positions >= 0, "training.targets.n_positions", self.n_positions, "0 or more")
+        is_whole = self.n_events == 1 and self.n_positions == 0
+        expected = "false but for n_events 1 and n_positions 0"
+        require(is_whole or not self.prefixes, "training.targets.prefixes", True, expected)
 
 
 @dataclass(frozen=True)
@@ -247,11 +253,12 @@ class LaunchConf:
 class TrainingConf:
     """Section ``training``.
 
-    batch_size: sequences a step, over all ranks together. max_epochs: at most. patience: epochs without a better
-    validation NDCG@10 before it stops. seed: of everything random. validation_share: share of users, chosen by a
-    hash, whose last instant is held out for stopping. max_validation_users: at most, over all ranks.
-    continues: begin with the weights of the latest model of an earlier day, and the vectors of the items that it knew.
-    checkpoint_minutes: between two checkpoints, where an epoch is longer. top_n: length of a list of recommendations.
+    batch_size: sequences a step, over all ranks together; with targets.prefixes as many prefixes as they have.
+    max_epochs: at most. patience: epochs without a better validation NDCG@10 before it stops. seed: of everything
+    random. validation_share: share of users, chosen by a hash, whose last instant is held out for stopping.
+    max_validation_users: at most, over all ranks. continues: begin with the weights of the latest model of an earlier
+    day, and the vectors of the items that it knew. checkpoint_minutes: between two checkpoints, where an epoch is
+    longer. top_n: length of a list of recommendations.
     """
 
     model: ModelConf = field(default_factory=ModelConf)
@@ -281,6 +288,8 @@ class TrainingConf:
         require(minutes >= 0, "training.checkpoint_minutes", minutes, "0 or more")
         at_least = f"at least the number of ranks, {self.ranks}"
         require(self.batch_size >= self.ranks, "training.batch_size", self.batch_size, at_least)
+        is_alone = not (self.targets.prefixes and self.heads.tasks)
+        require(is_alone, "training.targets.prefixes", True, "false where heads have tasks")
 
     @property
     def ranks(self) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.batches import Ahead, Batch, cut
+from ulm_spark.sequence.batches import Ahead, Batch, cut, examples_of
 from ulm_spark.sequence.checkpoint import Arrays, Checkpoint, Progress
 from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
@@ -169,11 +169,12 @@ class Training:
             whole = self._feed.read(pool)
             is_asked = ~is_validation(whole, self._share)  # a part of the others is held out, and would be missed
             rows = training_part(whole, self._share)
+            examples = examples_of(rows, self._conf.targets)
             known_until_s = self._manifest.snapshot.known_until_s
             n_steps = pool.n_steps(self._ranks.size, self._rank_batch)
             seed = (self._conf.seed, epoch, pool.number)
             n_rows, n_held, held = 0, self._conf.optimiser.n_accumulated, []
-            for batch in cut(rows, is_asked, n_steps, self._conf, known_until_s, seed, self._ranks.rank):
+            for batch in cut(rows, examples, is_asked, n_steps, self._conf, known_until_s, seed, self._ranks.rank):
                 n_rows += batch.n_rows
                 held.append(batch)
                 if len(held) == n_held:
@@ -181,8 +182,8 @@ class Training:
                     held = []
             if held:
                 yield pool, held
-            if n_rows != len(rows):
-                raise TrainingError(f"feed: cut {n_rows} rows of pool {pool.number}; expected {len(rows)}.")
+            if n_rows != len(examples):
+                raise TrainingError(f"feed: cut {n_rows} rows of pool {pool.number}; expected {len(examples)}.")
 
     def _check_rows(self, n_rows: int) -> None:
         expected = self._manifest.snapshot.n_rows

@@ -51,6 +51,16 @@ class Rows:
         kept = np.s_[:, -length:]
         return Rows(self.user_key, self.items[kept], self.codes[kept], self.at_s[kept], self.amounts[kept])
 
+    def until(self, row: Int64s, end: Int64s, length: int) -> "Rows":
+        """Of each of these rows the length places before its end, which then stand last; padded on the left."""
+        source = end[:, None] - length + np.arange(length)
+        is_there, source, at = source >= 0, np.maximum(source, 0), row[:, None]
+
+        def moved(values: NDArray[NumberT]) -> NDArray[NumberT]:
+            return np.where(is_there, values[at, source], np.zeros((), values.dtype))
+
+        return Rows(self.user_key[row], moved(self.items), moved(self.codes), moved(self.at_s), moved(self.amounts))
+
     def gaps(self) -> Int64s:
         """Seconds since the event before; 0 for the first and where padded: [n, length]."""
         gaps = np.diff(self.at_s, axis=1, prepend=self.at_s[:, :1])

@@ -33,13 +33,14 @@ class Targets:
 
 
 def draw_targets(rows: Rows, conf: TargetsConf, generator: np.random.Generator) -> Targets:
-    """Places of each row, all or n_positions drawn with replacement among those with a next event, and the targets.
+    """Places of each row, all, n_positions drawn with replacement among those with a next event, or with prefixes the
+    last of these, and the targets.
 
     Rule: the items of the next n_events events, each once, but with exclude_repeats for the item at the place itself
           (a view, then its cart, is no next item) and, with exclude_seen, items bought at or before it.
     Edge: a row of one event has no place; a place without a target is left out.
     """
-    row, place = _places(rows, conf.n_positions, generator)
+    row, place = _places(rows, conf, generator)
     length = rows.items.shape[1]
     slots = place[:, None] + 1 + np.arange(conf.n_events)
     is_target = (slots < length) & (rows.items[row, place] > 0)[:, None]
@@ -59,9 +60,12 @@ def draw_targets(rows: Rows, conf: TargetsConf, generator: np.random.Generator) 
     return Targets(row[kept].astype(np.int32), place[kept].astype(np.int32), next_at_s, items[kept], weights)
 
 
-def _places(rows: Rows, n_positions: int, generator: np.random.Generator) -> tuple[Int64s, Int64s]:
+def _places(rows: Rows, conf: TargetsConf, generator: np.random.Generator) -> tuple[Int64s, Int64s]:
     """(row, place) of each place to learn from."""
     n_rows, length = rows.items.shape
+    n_positions = conf.n_positions
+    if conf.prefixes:
+        return np.arange(n_rows), np.full(n_rows, length - 2)
     if n_positions == 0:
         row, place = np.nonzero(rows.is_item[:, :-1])
         return row, place

@@ -49,14 +49,7 @@ def hold_out(rows: Rows) -> HeldOut:
     """Splits each row at its last instant; the prefix is padded anew on the left."""
     length = rows.items.shape[1]
     is_last = rows.is_item & (rows.at_s == rows.at_s[:, -1:])
-    n_last = is_last.sum(axis=1)
-    source = np.arange(length)[None, :] - n_last[:, None]
-    row = np.arange(len(rows))[:, None]
-
-    def moved(values: NDArray[NumberT]) -> NDArray[NumberT]:
-        return np.where(source >= 0, values[row, np.maximum(source, 0)], np.zeros((), values.dtype))
-
-    prefix = Rows(rows.user_key, moved(rows.items), moved(rows.codes), moved(rows.at_s), moved(rows.amounts))
+    prefix = rows.until(np.arange(len(rows)), length - is_last.sum(axis=1), length)
     return HeldOut(prefix, np.where(is_last, rows.items, 0).astype(np.int32), rows.at_s[:, -1])
 
 
