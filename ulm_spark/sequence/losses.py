@@ -51,6 +51,8 @@ def full_loss(
     """
     scores = network.score_items(states, periods)  # [m, n_items]; padding is no item
     first = tf.maximum(items[:, 0], 1) - 1
+    if items.shape[1] == 1 and not smoothing:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(first, scores)[:, None]
     right = tf.gather(scores, tf.maximum(items, 1) - 1, batch_dims=1)
     total = tf.nn.sparse_softmax_cross_entropy_with_logits(first, scores) + right[:, 0]  # the log of summed exponents
     if smoothing:

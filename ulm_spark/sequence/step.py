@@ -27,7 +27,6 @@ _INPUTS = {
     "gaps": tf.TensorSpec([None, None], tf.int64),
     "places": tf.TensorSpec([None, 2], tf.int32),  # row and place of each target place
     "periods": tf.TensorSpec([None], tf.int32),
-    "target_items": tf.TensorSpec([None, None], tf.int32),
     "weights": tf.TensorSpec([None, None], tf.float32),
     "negatives": tf.TensorSpec([None], tf.int32),
     "log_expected": tf.TensorSpec([None], tf.float32),
@@ -62,7 +61,8 @@ class Stepper:
         self._periods = periods
         self._ranks = ranks
         self._tasks = conf.heads.tasks
-        inputs = {**_INPUTS, **(_QUERY_INPUTS if self._tasks else {})}
+        targets = {"target_items": tf.TensorSpec([None, conf.targets.n_events], tf.int32)}
+        inputs = {**_INPUTS, **targets, **(_QUERY_INPUTS if self._tasks else {})}
         self._derive: Callable[[Parts], list[Gradient]] = tf.function(self._gradients, input_signature=[inputs])
         self._move: Callable[..., tuple[tf.Tensor, tf.Tensor]] = tf.function(self._apply, reduce_retracing=True)
 

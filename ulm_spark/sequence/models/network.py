@@ -63,9 +63,11 @@ class NextItem(keras.Model):
 
     def score_items(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
         """states: [n, dim], periods: [n] int -> scores of items 1 to n_items: [n, n_items]."""
+        if self.n_periods == 0:  # one prior for all: a column beside the vectors, which saves passes over all scores
+            offsets = (self.bias.value + self.prior.value[0])[1:, None]
+            vectors = tf.concat([self.events.items.every(), offsets], axis=1)
+            return tf.matmul(tf.pad(states, [[0, 0], [0, 1]], constant_values=1.0), vectors, transpose_b=True)
         scores = tf.matmul(states, self.events.items.every(), transpose_b=True)
-        if self.n_periods == 0:  # one prior for all: no matrix of its own
-            return scores + (self.bias.value + self.prior.value[0])[1:]
         return scores + (tf.gather(self.prior.value, periods) + self.bias.value)[:, 1:]
 
     def score_all(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
