@@ -5,6 +5,7 @@ ago [n, length] int32 (seconds from the event to the last one), amounts [n, leng
 each in C order.
 """
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,6 +41,11 @@ def block_of(
         codes.astype(np.int8),
     )
     return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+
+
+def first_key(block: bytes) -> int:
+    """Key of the block's first user, -1 without one; no two row groups of a table share a user."""
+    return int.from_bytes(block[16:24], sys.byteorder) if int.from_bytes(block[:8], sys.byteorder) else -1
 
 
 def rows_of(block: bytes) -> Rows:

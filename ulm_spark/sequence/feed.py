@@ -16,7 +16,7 @@ from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.blocks import Lists, block_of, rows_of
+from ulm_spark.sequence.blocks import Lists, block_of, first_key, rows_of
 from ulm_spark.sequence.conf import FeedConf
 from ulm_spark.sequence.plan import Pool
 from ulm_spark.sequence.rows import Rows
@@ -46,24 +46,24 @@ class Feed:
         self._reader: Blocks = reader(conf, length, rank, size)
 
     def read(self, pool: Pool) -> Rows:
-        """The rank's rows of the pool, by user_key, whatever the order they were read in.
+        """The rank's rows of the pool, in the same order whatever the order that row groups were read in.
 
         Errors: TrainingError for a file that cannot be read, or has other rows than its footer said.
         """
         try:
-            parts = [rows_of(block) for block in self._reader.blocks(pool)]
+            blocks = sorted(self._reader.blocks(pool), key=first_key)
         except (OSError, ArrowException) as error:
             raise TrainingError(
                 f"feed: found a file of pool {pool.number} that cannot be read ({error}); expected the snapshot's. "
                 "Files are gone or broken: run train_sequence again, and keep VACUUM away."
             ) from error
-        rows, expected = Rows.join(parts, self._length), self._expected(pool)
+        rows, expected = Rows.join([rows_of(block) for block in blocks], self._length), self._expected(pool)
         if len(rows) != expected:
             raise TrainingError(
                 f"feed: found {len(rows)} rows in pool {pool.number}; expected {expected}. Files were changed since "
                 "the snapshot was taken: run train_sequence again."
             )
-        return rows.take(np.argsort(rows.user_key, kind="stable"))
+        return rows
 
     def _expected(self, pool: Pool) -> int:
         return pool.rank_rows(self._rank, self._size)
