@@ -61,7 +61,9 @@ class Stepper:
         self._periods = periods
         self._ranks = ranks
         self._tasks = conf.heads.tasks
-        targets = {"target_items": tf.TensorSpec([None, conf.targets.n_events], tf.int32)}
+        # One target a place is known beforehand: its loss takes fewer passes over all items.
+        n_targets = 1 if conf.targets.n_events == 1 else None
+        targets = {"target_items": tf.TensorSpec([None, n_targets], tf.int32)}
         inputs = {**_INPUTS, **targets, **(_QUERY_INPUTS if self._tasks else {})}
         self._derive: Callable[[Parts], list[Gradient]] = tf.function(self._gradients, input_signature=[inputs])
         self._move: Callable[..., tuple[tf.Tensor, tf.Tensor]] = tf.function(self._apply, reduce_retracing=True)
