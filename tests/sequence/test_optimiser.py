@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ulm_spark.sequence.conf import OptimiserConf
+from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
+from ulm_spark.sequence.batches import Batch
+from ulm_spark.sequence.conf import OptimiserConf, RateScaling
+from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.optimiser import Optimiser
+from ulm_spark.sequence.prior import Periods
+from ulm_spark.sequence.ranks import Ranks
+from ulm_spark.sequence.step import Stepper
+from ulm_spark.sequence.targets import draw_targets
 
 CONF = OptimiserConf(learning_rate=0.1)
 START = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
@@ -48,6 +55,28 @@ def test_the_rate_warms_up_and_fades_along_a_cosine() -> None:
     assert [float(rate(tf.constant(step))) for step in steps] == pytest.approx([0.25, 1.0, 1.0, 0.55, 0.1, 0.1])
     flat = Optimiser([keras.Variable(START)], CONF, 14).rate
     assert float(flat(tf.constant(13.0))) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("scaling", "expected"), [("none", 0.1), ("linear", 0.4), ("sqrt", 0.2)])
+def test_a_rate_grows_with_the_sequences_of_a_step_by_its_rule(scaling: RateScaling, expected: float) -> None:
+    conf = replace(CONF, rate_scaling=scaling, reference_batch=32)
+    assert conf.rate_for(128) == pytest.approx(expected)
+    assert conf.rate_for(32) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("scaling", "expected"), [("none", 0.01), ("linear", 0.04)])
+def test_a_first_step_is_as_long_as_the_scaled_rate_however_its_batches_add_up(
+    scaling: RateScaling, expected: float
+) -> None:
+    moving = OptimiserConf(learning_rate=0.01, n_accumulated=2, rate_scaling=scaling, reference_batch=4)
+    conf = replace(SMALL, optimiser=moving, batch_size=8)
+    network = build_network(conf, N_ITEMS, np.zeros((2, N_ITEMS + 1), np.float32))
+    before = network.bias.numpy()
+    ring = rows([[1, 2, 3, 4, 5, 6]])
+    batch = Batch(ring, draw_targets(ring, conf.targets, np.random.default_rng(0)), 1)
+    Stepper(network, conf, Periods(KNOWN_UNTIL_S, 86_400, 1), Ranks()).take([batch] * 2, np.random.default_rng(0))
+    # Adam's first move is the rate for whatever gradient.
+    assert np.abs(network.bias.numpy() - before).max() == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_long_gradient_is_cut_to_its_norm_with_its_rows() -> None:

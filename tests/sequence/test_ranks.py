@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sequence.histories import SMALL, VOCABULARY, manifest_of
+from tests.sequence.histories import N_ITEMS, SMALL, VOCABULARY, manifest_of
 from ulm_spark.sequence.checkpoint import Checkpoint, save_checkpoint
 from ulm_spark.sequence.conf import FeedConf, LaunchConf
 from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.launch import environment
 from ulm_spark.sequence.loop import Training
+from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.plan import epoch_order, list_files, pools_of
 from ulm_spark.sequence.ranks import Ranks
 
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     conf = replace(SMALL, launch=LaunchConf("horovodrun", n_ranks=2), batch_size=4)
     manifest = manifest_of(folder, 31, 5, conf)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
-    run_ranks(2, "full,sampled,gbce,train", folder)
+    run_ranks(2, "full,sampled,gbce,overflow,train", folder)
     run_ranks(1, "full,sampled,gbce", folder)
     return folder
 
@@ -60,6 +61,12 @@ def test_weights_are_the_same_on_both_ranks(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["full", "sampled", "gbce"])
 def test_steps_on_two_halves_equal_steps_on_the_whole(folder: Path, name: str) -> None:
     assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 0, 1)) < 1e-6
+
+
+def test_a_step_that_overflows_on_one_rank_is_made_on_none(folder: Path) -> None:
+    first = build_network(SMALL, N_ITEMS, np.zeros((2, N_ITEMS + 1), np.float32)).trainable_variables
+    for rank in range(2):
+        assert largest_difference(weights(folder, "overflow", rank, 2), [weight.numpy() for weight in first]) == 0.0
 
 
 class KilledError(Exception):

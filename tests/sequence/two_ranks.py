@@ -52,6 +52,20 @@ def step_on_own_part(ranks: Ranks, kind: LossKind) -> NextItem:
     return network
 
 
+def step_that_overflows_on_one(ranks: Ranks) -> NextItem:
+    """A step in float16 whose gradients are too great for it on rank 0 alone."""
+    conf = replace(SMALL, precision="float16")
+    network = build_network(conf, N_ITEMS, np.zeros((2, N_ITEMS + 1), np.float32))
+    stepper = Stepper(network, conf, Periods(KNOWN_UNTIL_S, 7 * 86_400, 1), ranks)
+    scale = stepper.variables[-2]
+    scale.assign(2.0**100 if ranks.is_first else 4.0)
+    batch = whole_batch()
+    targets = draw_targets(batch, TARGETS, np.random.default_rng(11))
+    stepper.take([Batch(batch, targets, len(batch))], np.random.default_rng(0))
+    assert scale.numpy() == (2.0**99 if ranks.is_first else 2.0)
+    return network
+
+
 def train_on_own_part(ranks: Ranks, folder: Path) -> NextItem:
     """A whole training; each rank's share of the rows."""
     manifest = Manifest.read(folder / "manifest.json")
@@ -85,6 +99,7 @@ def main() -> None:
         "full": lambda: step_on_own_part(ranks, "full"),
         "sampled": lambda: step_on_own_part(ranks, "sampled"),
         "gbce": lambda: step_on_own_part(ranks, "gbce"),
+        "overflow": lambda: step_that_overflows_on_one(ranks),
         "train": lambda: train_on_own_part(ranks, folder),
         "go_on": lambda: go_on_with_own_part(ranks, folder),
     }

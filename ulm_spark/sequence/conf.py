@@ -13,6 +13,8 @@ Places = Literal["none", "from_start", "from_end"]
 Input = Literal["scaled", "normed"]
 FeedKind = Literal["petastorm", "arrow"]
 Compression = Literal["none", "fp16"]
+Precision = Literal["float32", "bfloat16", "float16"]
+RateScaling = Literal["none", "linear", "sqrt"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,10 @@ class OptimiserConf:
     each matrix taken off a step, times the rate (AdamW). clip_norm: greatest norm of a step's whole gradient, 0 for
     none. n_accumulated: batches that one step adds up. average: share of the running mean of weights that a step
     keeps, such as .999; the mean is what is validated and exported; 0 for none.
+
+    rate_scaling: what learning_rate is of: with none of a step as configured; with linear or sqrt of a step of
+    reference_batch sequences, from where it grows as the sequences of a step do, or as their root. batch_size is of all
+    ranks together: ranks that come or go change no rate. With linear and large steps warm up for some epochs.
     """
 
     learning_rate: float = 4e-3
@@ -143,6 +149,8 @@ class OptimiserConf:
     clip_norm: float = 0.0
     n_accumulated: int = 1
     average: float = 0.0
+    rate_scaling: RateScaling = "none"
+    reference_batch: int = 64
 
     def __post_init__(self) -> None:
         where = "training.optimiser"
@@ -150,8 +158,17 @@ class OptimiserConf:
         for name in ("warmup_steps", "weight_decay", "clip_norm"):
             require(getattr(self, name) >= 0, f"{where}.{name}", getattr(self, name), "0 or more")
         require(0 <= self.decay <= 1, f"{where}.decay", self.decay, "0 to 1")
-        _at_least_one(self, where, ("n_accumulated",))
+        _at_least_one(self, where, ("n_accumulated", "reference_batch"))
         _shares(self, where, ("average",))
+
+    def rate_for(self, n_sequences: int) -> float:
+        """The rate after the warm-up with so many sequences a step.
+
+        Source: Goyal et al. (2017), Accurate, Large Minibatch SGD, section 2.1, for linear; Krizhevsky (2014), One
+                weird trick for parallelizing convolutional neural networks, section 5, for sqrt.
+        """
+        power = {"none": 0.0, "linear": 1.0, "sqrt": 0.5}[self.rate_scaling]
+        return float(self.learning_rate * (n_sequences / self.reference_batch) ** power)
 
 
 @dataclass(frozen=True)
@@ -253,12 +270,13 @@ class LaunchConf:
 class TrainingConf:
     """Section ``training``.
 
-    batch_size: sequences a step, over all ranks together; with targets.prefixes as many prefixes as they have.
-    max_epochs: at most. patience: epochs without a better validation NDCG@10 before it stops. seed: of everything
-    random. validation_share: share of users, chosen by a hash, whose last instant is held out for stopping.
-    max_validation_users: at most, over all ranks. continues: begin with the weights of the latest model of an earlier
-    day, and the vectors of the items that it knew. checkpoint_minutes: between two checkpoints, where an epoch is
-    longer. top_n: length of a list of recommendations.
+    batch_size: sequences of a batch, over all ranks together, however many there are; with targets.prefixes as many
+    prefixes as they have. precision: what the network computes in; weights, scores and losses are float32 always, and
+    so is what is exported. Neither of the low ones gains anything on a CPU. max_epochs: at most. patience: epochs
+    without a better validation NDCG@10 before it stops. seed: of everything random. validation_share: share of users,
+    chosen by a hash, whose last instant is held out for stopping. max_validation_users: at most, over all ranks.
+    continues: begin with the weights of the latest model of an earlier day, and the vectors of the items that it knew.
+    checkpoint_minutes: between two checkpoints, where an epoch is longer. top_n: length of a list of recommendations.
     """
 
     model: ModelConf = field(default_factory=ModelConf)
@@ -270,6 +288,7 @@ class TrainingConf:
     feed: FeedConf = field(default_factory=FeedConf)
     launch: LaunchConf = field(default_factory=LaunchConf)
     batch_size: int = 64
+    precision: Precision = "float32"
     max_epochs: int = 10
     patience: int = 3
     seed: int = 20111209
@@ -290,6 +309,11 @@ class TrainingConf:
         require(self.batch_size >= self.ranks, "training.batch_size", self.batch_size, at_least)
         is_alone = not (self.targets.prefixes and self.heads.tasks)
         require(is_alone, "training.targets.prefixes", True, "false where heads have tasks")
+
+    @property
+    def step_size(self) -> int:
+        """Sequences a step, over all ranks together."""
+        return self.batch_size * self.optimiser.n_accumulated
 
     @property
     def ranks(self) -> int:

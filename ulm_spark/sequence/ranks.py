@@ -81,7 +81,8 @@ class Ranks:
         sent = [gradients[place] for place in dense]
         if compression == "fp16":
             sent = [tf.cast(gradient / unit, tf.float16) for gradient in sent]
-        totals = hvd.grouped_allreduce([*sent, *others], op=hvd.Sum)
+        every = [*sent, *others]
+        totals = every if self.size == 1 else hvd.grouped_allreduce(every, op=hvd.Sum)
         for place, total in zip(dense, totals[: len(dense)], strict=True):
             summed[place] = tf.cast(total, tf.float32) * unit if compression == "fp16" else total
         return [*summed, *totals[len(dense) :]]

@@ -5,6 +5,7 @@ ranks, divided once, are the mean over all targets of the step, however they lie
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.head_losses import head_losses
+from ulm_spark.sequence.loss_scale import LossScale
 from ulm_spark.sequence.losses import draw_evenly, draw_negatives, full_loss, gbce_loss, sampled_loss
 from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.optimiser import Optimiser
@@ -57,7 +59,12 @@ class Stepper:
         self._kind = conf.loss.kind_for(network.n_items)
         # Among all items every row of a table has a gradient; among some that are drawn few have.
         tables = [] if self._kind == "full" else network.tables
-        self.optimiser = Optimiser(network.trainable_variables, conf.optimiser, n_steps, tables)
+        self._is_table = [any(weight is table for table in tables) for weight in network.trainable_variables]
+        moving = replace(conf.optimiser, learning_rate=conf.optimiser.rate_for(conf.step_size))
+        self.optimiser = Optimiser(network.trainable_variables, moving, n_steps, tables)
+        # Sums of losses are as large as the step, but where tasks make them means.
+        self._unit = 1.0 if conf.heads.tasks else float(conf.batch_size)
+        self._scale = LossScale(self._unit) if conf.precision == "float16" else None
         self._periods = periods
         self._ranks = ranks
         self._tasks = conf.heads.tasks
@@ -71,7 +78,8 @@ class Stepper:
     @property
     def variables(self) -> list[keras.Variable]:
         """All that a step changes: weights and the optimizer's state, in a fixed order."""
-        return [*self.network.trainable_variables, *self.optimiser.variables]
+        of_scale = self._scale.variables if self._scale is not None else []
+        return [*self.network.trainable_variables, *self.optimiser.variables, *of_scale]
 
     def take(self, batches: Sequence[Batch], generator: np.random.Generator) -> tuple[float, float]:
         """One step over batches; (sum of the next item's losses, sum of weights) over all ranks.
@@ -132,13 +140,19 @@ class Stepper:
                 of_tasks = head_losses(said, parts)
                 for place, task in enumerate(self._tasks):
                     summed += of_tasks[task][0] * parts["units"][1 + place]
+            scaled = summed if self._scale is None else summed * self._scale.value
         gradients = tape.gradient(
-            summed,
+            scaled,
             [variable.value for variable in self.network.trainable_variables],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-        if self._kind == "full":  # the tied table has a dense part anyway
-            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        if self._scale is not None:
+            gradients = [_scaled(gradient, 1.0 / self._scale.value) for gradient in gradients]
+        # A tied table has a dense part among all items, and small tables go in the one message of what is dense.
+        gradients = [
+            gradient if is_table else tf.convert_to_tensor(gradient)
+            for gradient, is_table in zip(gradients, self._is_table, strict=True)
+        ]
         return [*gradients, next_item, tf.reduce_sum(parts["weights"])]
 
     def _losses(self, states: tf.Tensor, parts: Parts) -> tf.Tensor:
@@ -151,10 +165,13 @@ class Stepper:
 
     def _apply(self, sums: list[Gradient]) -> tuple[tf.Tensor, tf.Tensor]:
         launch = self._conf.launch
-        unit = 1.0 if self._tasks else float(self._conf.batch_size)
-        *totals, loss, weight = self._ranks.add_gradients(sums[:-2], sums[-2:], launch.compression, unit)
-        scale = 1.0 if self._tasks else 1.0 / tf.maximum(weight, 1e-12)
-        self.optimiser.apply([_scaled(total, scale) for total in totals])
+        *totals, loss, weight = self._ranks.add_gradients(sums[:-2], sums[-2:], launch.compression, self._unit)
+        share = 1.0 if self._tasks else 1.0 / tf.maximum(weight, 1e-12)
+        means = [_scaled(total, share) for total in totals]
+        if self._scale is None:
+            self.optimiser.apply(means)
+        else:
+            self._scale.guard(means, lambda: self.optimiser.apply(means))
         return loss, weight
 
 

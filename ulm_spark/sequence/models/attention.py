@@ -43,8 +43,8 @@ class CausalAttention(keras.layers.Layer):
         if self.n_distances:
             scores += tf.gather(self.by_distance.value, _distances(length), axis=1)
             scores += tf.transpose(tf.gather(self.by_time.value, buckets), [0, 3, 1, 2])
-        scores = tf.where(may_see[:, None], scores, tf.cast(-1e9, scores.dtype))
-        attention = self.drop(tf.nn.softmax(scores), training=training)
+        shares = tf.nn.softmax(tf.where(may_see[:, None], tf.cast(scores, tf.float32), -1e9))
+        attention = self.drop(tf.cast(shares, value.dtype), training=training)
         attended = tf.transpose(tf.matmul(attention, value), [0, 2, 1, 3])
         return self.join(tf.reshape(attended, [batch, length, self.dim]))
 

@@ -12,7 +12,7 @@ _NEAR_ZERO = 0.02
 
 @keras.saving.register_keras_serializable(package="ulm_spark")
 class EventEmbedding(keras.layers.Layer):
-    """items, codes: [batch, length] int32; gaps: [batch, length] int64 seconds -> [batch, length, dim] float32.
+    """items, codes: [batch, length] int32; gaps: [batch, length] int64 seconds -> [batch, length, dim].
 
     place: from_start, from_end or none. A sequence padded to another length has the same vectors. Padded places give
     zeros. The item vectors also score: see ``items``.
@@ -52,7 +52,7 @@ class EventEmbedding(keras.layers.Layer):
         vectors += tf.gather(self.gaps.value, time_bucket(gaps))
         if self.norm is not None:
             vectors = self.norm(vectors)
-        return vectors * tf.cast(items > 0, tf.float32)[..., None]
+        return vectors * tf.cast(items > 0, vectors.dtype)[..., None]
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""

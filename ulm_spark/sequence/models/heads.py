@@ -24,7 +24,10 @@ class Heads(keras.layers.Layer):
         super().__init__(name=name)
         self.tasks, self.dim, self.dropout = tuple(tasks), dim, dropout
         self.hidden = {task: keras.layers.Dense(dim, activation="gelu", name=f"{task}_hidden") for task in self.tasks}
-        self.last = {task: keras.layers.Dense(WIDTHS[task], name=f"{task}_last") for task in self.tasks}
+        # What is said goes into losses: float32, whatever the rest computes in.
+        self.last = {
+            task: keras.layers.Dense(WIDTHS[task], dtype="float32", name=f"{task}_last") for task in self.tasks
+        }
         self.drop = keras.layers.Dropout(dropout)
 
     def build(self, input_shape: object) -> None:

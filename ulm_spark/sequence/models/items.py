@@ -6,7 +6,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="ulm_spark")
 class ItemTable(keras.layers.Layer):
-    """A vector of its own for each item: items [...] int32 -> [..., dim] float32; item 0 is padding.
+    """A vector of its own for each item: items [...] int32 -> [..., dim]; item 0 is padding.
 
     deviation: of the first values, which are drawn from a normal distribution.
     """
@@ -18,14 +18,16 @@ class ItemTable(keras.layers.Layer):
     def build(self, input_shape: object) -> None:
         """Makes the table."""
         normal = keras.initializers.RandomNormal(stddev=self.deviation)
-        self.table = self.add_weight(shape=(self.n_items + 1, self.dim), initializer=normal, name="items")
+        self.table = self.add_weight(
+            shape=(self.n_items + 1, self.dim), initializer=normal, autocast=False, name="items"
+        )
 
     def call(self, items: tf.Tensor) -> tf.Tensor:
-        """The vectors of these items."""
-        return tf.gather(self.table.value, items)
+        """The vectors of these items, in what the network computes in: only those are turned into it."""
+        return tf.cast(tf.gather(self.table.value, items), self.compute_dtype)
 
     def every(self) -> tf.Tensor:
-        """The vectors of items 1 to n_items: [n_items, dim]."""
+        """The vectors of items 1 to n_items: [n_items, dim] float32."""
         return self.table.value[1:]
 
     def get_config(self) -> dict[str, object]:

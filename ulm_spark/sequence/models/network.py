@@ -12,6 +12,7 @@ from ulm_spark.sequence.models.embedding import EventEmbedding
 from ulm_spark.sequence.models.gru import GruStack
 from ulm_spark.sequence.models.heads import Heads
 from ulm_spark.sequence.models.lstm import LstmStack
+from ulm_spark.sequence.models.precision import computing_in
 from ulm_spark.sequence.models.transformer import Transformer
 from ulm_spark.sequence.rows import Float32s
 
@@ -63,11 +64,13 @@ class NextItem(keras.Model):
 
     def score_items(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
         """states: [n, dim], periods: [n] int -> scores of items 1 to n_items: [n, n_items]."""
-        if self.n_periods == 0:  # one prior for all: a column beside the vectors, which saves passes over all scores
+        vectors = self.events.items.every()
+        if self.n_periods == 0 and states.dtype == tf.float32:
+            # One prior for all: a column beside the vectors, which saves passes over all scores.
             offsets = (self.bias.value + self.prior.value[0])[1:, None]
-            vectors = tf.concat([self.events.items.every(), offsets], axis=1)
-            return tf.matmul(tf.pad(states, [[0, 0], [0, 1]], constant_values=1.0), vectors, transpose_b=True)
-        scores = tf.matmul(states, self.events.items.every(), transpose_b=True)
+            both = tf.concat([vectors, offsets], axis=1)
+            return tf.matmul(tf.pad(states, [[0, 0], [0, 1]], constant_values=1.0), both, transpose_b=True)
+        scores = tf.cast(tf.matmul(states, tf.cast(vectors, states.dtype), transpose_b=True), tf.float32)
         return scores + (tf.gather(self.prior.value, periods) + self.bias.value)[:, 1:]
 
     def score_all(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
@@ -78,12 +81,12 @@ class NextItem(keras.Model):
         """Scores of these items: states [n, dim], periods [n], items [n, k] -> [n, k]."""
         cell = tf.stack([tf.broadcast_to(periods[:, None], tf.shape(items)), items], axis=-1)
         offsets = tf.gather(self.bias.value, items) + tf.gather_nd(self.prior.value, cell)
-        return tf.einsum("nd,nkd->nk", states, self.events.items(items)) + offsets
+        return tf.cast(tf.einsum("nd,nkd->nk", states, self.events.items(items)), tf.float32) + offsets
 
     def score_shared(self, states: tf.Tensor, periods: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Scores of the same items everywhere: states [n, dim], periods [n], items [k] -> [n, k]."""
         prior = tf.gather(tf.gather(self.prior.value, items, axis=1), periods)
-        scores = tf.matmul(states, self.events.items(items), transpose_b=True)
+        scores = tf.cast(tf.matmul(states, self.events.items(items), transpose_b=True), tf.float32)
         return scores + tf.gather(self.bias.value, items) + prior
 
     def get_config(self) -> dict[str, object]:
@@ -111,9 +114,13 @@ def _body(conf: ModelConf) -> Transformer | GruStack | LstmStack:
 
 
 def build_network(conf: TrainingConf, n_items: int, prior: Float32s) -> NextItem:
-    """A network with its first weights, drawn by the seed. prior: [n_periods + 1, n_items + 1]."""
+    """A network with its first weights, drawn by the seed. prior: [n_periods + 1, n_items + 1].
+
+    It computes in conf.precision; its weights and scores are float32.
+    """
     keras.utils.set_random_seed(conf.seed)
-    network = NextItem(conf.model, n_items, prior.shape[0] - 1, conf.heads.tasks, name="next_item")
+    with computing_in(conf.precision):
+        network = NextItem(conf.model, n_items, prior.shape[0] - 1, conf.heads.tasks, name="next_item")
     network.prior.assign(prior)
     return network
 
