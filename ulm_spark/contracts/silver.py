@@ -308,6 +308,7 @@ CATEGORY_VOCABULARY = Table(
     ),
     partition_by=("as_of",),
     writer="build_sequences",
+    readers=("train_sequence",),
 )
 
 SEQUENCES = Table(

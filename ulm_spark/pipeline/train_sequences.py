@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from pyspark.sql import functions as F
 from ulm_spark.config.clock import end_of
 from ulm_spark.config.errors import DataQualityError, TrainingError
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
-from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.run import Run
 from ulm_spark.lake.scratch import own_scratch
 from ulm_spark.pipeline.spark_launch import launch_on_spark
-from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.conf import Attribute, TrainingConf
 from ulm_spark.sequence.launch import MANIFEST, METRICS, VOCABULARY, launch
-from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, training_key, vocabulary_checksum
+from ulm_spark.sequence.snapshot import ItemAttribute, Manifest, Snapshot, split_rule, training_key, vocabulary_checksum
 
 
 def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
@@ -45,7 +46,10 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     # Other code may have other weights by the same names: it begins anew.
     checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}-{code_version()}"
     local = ledger.lake.files.local(checkpoints) or own_scratch(checkpoints)
-    manifest = Manifest(snapshot, conf, str(folder.local), str(local), _earlier_model(ledger) if conf.continues else "")
+    earlier = _earlier_model(ledger) if conf.continues else ""
+    tables = (ledger.read(ITEM_VOCABULARY), ledger.read(CATEGORY_VOCABULARY))
+    attributes = day_attributes(*tables, ledger.as_of, conf.model.attributes)
+    manifest = Manifest(snapshot, conf, str(folder.local), str(local), earlier, attributes)
     metrics = train_in(folder.local, manifest, vocabulary, ledger)
     ledger.publish(folder)
     settings = json.dumps(json.loads(manifest.to_json())["conf"])
@@ -118,6 +122,22 @@ def _one_version(versions: list[str], as_of: date) -> str:
             f"({', '.join(versions)}); expected one. Run build_sequences again."
         )
     return versions[0] if versions else ""
+
+
+def day_attributes(
+    items: DataFrame, categories: DataFrame, as_of: date, names: Sequence[Attribute]
+) -> tuple[ItemAttribute, ...]:
+    """These attributes of the day's items, by item_index. In: silver.item_vocabulary, silver.category_vocabulary."""
+    if not names:
+        return ()
+    is_day = F.col("as_of") == F.lit(as_of)
+    known = items.where(is_day).orderBy("item_index").select("category_index", "price_band").collect()
+    of_item = {name: tuple(int(row[place]) for row in known) for place, name in enumerate(("category", "price_band"))}
+    values = {"price_band": tuple(str(band) for band in range(1, max(of_item["price_band"], default=0) + 1))}
+    if "category" in names:
+        named = categories.where(is_day).orderBy("category_index").select("category").collect()
+        values["category"] = tuple(str(row[0]) for row in named)
+    return tuple(ItemAttribute(name, of_item[name], values[name]) for name in names)
 
 
 def day_vocabulary(vocabulary: DataFrame, as_of: date) -> list[str]:

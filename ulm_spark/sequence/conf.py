@@ -9,6 +9,7 @@ Architecture = Literal["sasrec", "gated", "gru", "lstm"]
 LossKind = Literal["auto", "full", "sampled", "gbce"]
 Task = Literal["action", "gap", "churn", "value", "conversion"]
 Launcher = Literal["inline", "horovodrun", "spark"]
+Attribute = Literal["category", "price_band"]
 Places = Literal["none", "from_start", "from_end"]
 Input = Literal["scaled", "normed"]
 FeedKind = Literal["petastorm", "arrow"]
@@ -28,7 +29,9 @@ class ModelConf:
     counted from_start of what the model sees, from_end, or not (none; gated knows distances anyway). Counted from the
     end, a place in the middle of a history is another in training than when it is the last. input: scaled, item vectors
     begin at length 1 and enter times the root of dim; normed, they begin near zero, and the sum of an event's vectors
-    is normalised, which suits shops whose items are seldom seen.
+    is normalised, which suits shops whose items are seldom seen. attributes: of items, that their vectors are made of
+    beside one of their own; an item that nobody has seen is scored by them. by_kind: attention of gated has a bias for
+    each pair of kinds of events.
     """
 
     architecture: Architecture = "sasrec"
@@ -40,6 +43,8 @@ class ModelConf:
     max_length: int = 50
     places: Places = "from_end"
     input: Input = "scaled"
+    attributes: tuple[Attribute, ...] = ()
+    by_kind: bool = False
 
     def __post_init__(self) -> None:
         _at_least_one(self, "training.model", ("dim", "n_blocks", "n_heads", "max_length"))
@@ -48,6 +53,9 @@ class ModelConf:
         require(length >= 2, "training.model.max_length", length, "2 or more, since one event has no next")
         divides = f"a divisor of dim, {self.dim}"
         require(self.dim % self.n_heads == 0, "training.model.n_heads", self.n_heads, divides)
+        _named(self.attributes, get_args(Attribute), "training.model.attributes")
+        is_gated = self.architecture == "gated" or not self.by_kind
+        require(is_gated, "training.model.by_kind", self.by_kind, "false but with architecture gated")
 
 
 @dataclass(frozen=True)
@@ -191,9 +199,7 @@ class HeadsConf:
     def __post_init__(self) -> None:
         where = "training.heads"
         _at_least_one(self, where, ("horizon_days", "n_queries", "visit_gap_s"))
-        unknown = sorted(set(self.tasks) - set(get_args(Task)))
-        is_known = not unknown and len(set(self.tasks)) == len(self.tasks)
-        require(is_known, f"{where}.tasks", ", ".join(self.tasks), f"distinct ones of {', '.join(get_args(Task))}")
+        _named(self.tasks, get_args(Task), f"{where}.tasks")
         require(self.weight > 0, f"{where}.weight", self.weight, "a number above 0")
         something = "true where tasks name none"
         require(self.next_item or bool(self.tasks), f"{where}.next_item", self.next_item, something)
@@ -329,6 +335,11 @@ class TrainingConf:
 def _at_least_one(conf: object, where: str, names: tuple[str, ...]) -> None:
     for name in names:
         require(getattr(conf, name) >= 1, f"{where}.{name}", getattr(conf, name), "1 or more")
+
+
+def _named(found: tuple[str, ...], among: tuple[str, ...], where: str) -> None:
+    is_known = set(found) <= set(among) and len(set(found)) == len(found)
+    require(is_known, where, ", ".join(found), f"distinct ones of {', '.join(among)}")
 
 
 def _shares(conf: object, where: str, names: tuple[str, ...]) -> None:

@@ -53,9 +53,9 @@ class Training:
         # A cap on users is a cap on their share, so that it holds whatever rank reads whom.
         self._share = min(conf.validation_share, conf.max_validation_users / max(snapshot.n_rows, 1))
         self._periods, validation, prior = self._survey()
-        network = build_network(conf, snapshot.n_items, prior)
+        network = build_network(conf, snapshot.n_items, prior, manifest.attributes)
         if manifest.begin_from:
-            begin_with(network, vocabulary, Path(manifest.begin_from))
+            begin_with(network, vocabulary, Path(manifest.begin_from), manifest.attributes)
         n_steps = sum(pool.n_steps(ranks.size, self._rank_batch) for pool in self._pools)
         self._stepper = Stepper(network, conf, self._periods, ranks, n_steps * conf.max_epochs)
         seen = conf.targets.exclude_seen

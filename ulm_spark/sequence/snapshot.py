@@ -57,12 +57,24 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class ItemAttribute:
+    """One attribute of all items, as known on the day of the snapshot, whose vocabulary_version names it.
+
+    of_item: number of its value, from item 1 on; 0 where none is known. names: of the values, the first one's number 1.
+    """
+
+    name: str
+    of_item: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All that a rank is told.
 
     output_dir: where rank 0 leaves the exported model. checkpoint_dir: where it leaves its state
     after each epoch; the same snapshot and settings meet the same folder again. begin_from: folder of an earlier model
-    whose weights it begins with, empty for none.
+    whose weights it begins with, empty for none. attributes: of the items, those that conf.model names.
     """
 
     snapshot: Snapshot
@@ -70,6 +82,7 @@ class Manifest:
     output_dir: str
     checkpoint_dir: str
     begin_from: str = ""
+    attributes: tuple[ItemAttribute, ...] = ()
 
     def key(self) -> str:
         """16 hex digits that name snapshot and settings, as training_key."""
@@ -89,6 +102,7 @@ class Manifest:
             str(raw["output_dir"]),
             str(raw["checkpoint_dir"]),
             str(raw["begin_from"]),
+            tuple(_from_raw(ItemAttribute, attribute) for attribute in raw.get("attributes", [])),
         )
         if raw.get("checksum") != manifest.key():
             raise TrainingError(

@@ -1,14 +1,17 @@
 """A training that begins with what an earlier one knew: its weights, and the vectors of the items that both name."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.launch import VOCABULARY, WEIGHTS
+from ulm_spark.sequence.launch import MANIFEST, VOCABULARY, WEIGHTS
 from ulm_spark.sequence.models.network import NextItem
+from ulm_spark.sequence.rows import Int64s
+from ulm_spark.sequence.snapshot import ItemAttribute, Manifest
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,15 @@ class Taken:
     n_new: int
 
 
-def begin_with(network: NextItem, vocabulary: tuple[str, ...], folder: Path) -> Taken:
+def begin_with(
+    network: NextItem, vocabulary: tuple[str, ...], folder: Path, attributes: Sequence[ItemAttribute] = ()
+) -> Taken:
     """Sets the network's weights to those in the folder of an exported model.
 
     Rule:   tables with a row for each item are taken over row by row, by product id; items that the earlier model did
-            not know keep their first vectors. Other weights are taken over where their shapes are equal, such as
-            the trunk where a head is new.
+            not know keep their first vectors, but begin with those of their attributes alone where such are known. The
+            vectors of an attribute's values are taken over by name. Other weights are taken over where their shapes
+            are equal, such as the trunk where a head is new.
     Errors: TrainingError where the folder holds no model, or one of another width.
     """
     try:
@@ -39,22 +45,55 @@ def begin_with(network: NextItem, vocabulary: tuple[str, ...], folder: Path) -> 
     earlier = np.array([numbers.get(name, 0) for name in vocabulary])
     rows = np.flatnonzero(earlier) + 1
     tables = {table.path for table in network.tables}
+    by_name = _rows_of_values(network, folder, attributes)
+    _begin_new_by_attributes(network, np.flatnonzero(earlier == 0) + 1)
     for weight in network.trainable_variables:
         value = known.get(weight.path)
         if value is None:
             continue
         if weight.path in tables:
             weight.assign(_taken_rows(weight.numpy(), value, rows, earlier[rows - 1], weight.path))
+        elif weight.path in by_name:
+            weight.assign(_taken_rows(weight.numpy(), value, *by_name[weight.path], weight.path))
         elif value.shape == tuple(weight.shape):
             weight.assign(value)
     return Taken(len(rows), len(vocabulary) - len(rows))
 
 
+def _begin_new_by_attributes(network: NextItem, new: Int64s) -> None:
+    """Where attributes are known, new items have nothing of their own until it is learned."""
+    if network.events.attributes is None:
+        return
+    table = network.events.items.table
+    first = table.numpy()
+    first[new] = 0.0
+    table.assign(first)
+
+
+def _rows_of_values(
+    network: NextItem, folder: Path, attributes: Sequence[ItemAttribute]
+) -> dict[str, tuple[Int64s, Int64s]]:
+    """For each table of an attribute's values: rows that the earlier model has too, and where they lie there."""
+    layer = network.events.attributes
+    if layer is None:
+        return {}
+    path = folder / MANIFEST
+    known = {a.name: a.names for a in Manifest.read(path).attributes} if path.exists() else {}
+    found = {}
+    for attribute in attributes:
+        numbers = {name: place + 1 for place, name in enumerate(known.get(attribute.name, ()))}
+        # Row 0, what is not known, is itself where the earlier model had the attribute.
+        sources = np.array([0 if numbers else -1, *(numbers.get(name, -1) for name in attribute.names)])
+        rows = np.flatnonzero(sources >= 0)
+        found[layer.vectors[attribute.name].path] = (rows, sources[rows])
+    return found
+
+
 def _taken_rows(
     first: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]",
     earlier: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]",
-    rows: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]",
-    sources: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]",
+    rows: Int64s,
+    sources: Int64s,
     name: str,
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
     if earlier.shape[1:] != first.shape[1:]:

@@ -1,8 +1,11 @@
 """What is known of one event: the item, what was done, how long after the event before, and how far back."""
 
+from collections.abc import Mapping
+
 import keras
 import tensorflow as tf
 
+from ulm_spark.sequence.models.attributes import ItemAttributes
 from ulm_spark.sequence.models.items import ItemTable
 from ulm_spark.sequence.models.time_buckets import N_BUCKETS, time_bucket
 from ulm_spark.sequence.rows import N_CODES
@@ -15,21 +18,32 @@ class EventEmbedding(keras.layers.Layer):
     """items, codes: [batch, length] int32; gaps: [batch, length] int64 seconds -> [batch, length, dim].
 
     place: from_start, from_end or none. A sequence padded to another length has the same vectors. Padded places give
-    zeros. The item vectors also score: see ``items``.
+    zeros. The item vectors also score: see ``vectors_of``. attributes: number of values of each that is known of items;
+    an item's vector is its own and those of its attributes, added up.
     """
 
     def __init__(
-        self, n_items: int, length: int, dim: int, place: str, is_normed: bool, name: str | None = None
+        self,
+        n_items: int,
+        length: int,
+        dim: int,
+        place: str,
+        is_normed: bool,
+        attributes: Mapping[str, int] | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.n_items, self.length, self.dim, self.place, self.is_normed = n_items, length, dim, place, is_normed
         self.items = ItemTable(n_items, dim, _NEAR_ZERO if is_normed else dim**-0.5, name="items")
+        self.attributes = ItemAttributes(n_items, dim, attributes, name="attributes") if attributes else None
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm") if is_normed else None
 
     def build(self, input_shape: object) -> None:
         """Makes the tables; index 0 is padding in each."""
         near_zero = keras.initializers.RandomNormal(stddev=_NEAR_ZERO)
         self.items.build(None)
+        if self.attributes is not None:
+            self.attributes.build(None)
         if self.norm is not None:
             self.norm.build((None, None, self.dim))
         if self.place != "none":
@@ -37,10 +51,22 @@ class EventEmbedding(keras.layers.Layer):
         self.codes = self.add_weight(shape=(N_CODES, self.dim), initializer=near_zero, name="codes")
         self.gaps = self.add_weight(shape=(N_BUCKETS, self.dim), initializer=near_zero, name="gaps")
 
+    def vectors_of(self, items: tf.Tensor) -> tf.Tensor:
+        """The vectors of these items: [...] -> [..., dim]."""
+        own = self.items(items)
+        return own if self.attributes is None else own + self.attributes(items)
+
+    def every_vector(self) -> tf.Tensor:
+        """The vectors of items 1 to n_items: [n_items, dim]."""
+        own = self.items.every()
+        if self.attributes is None:
+            return own
+        return own + tf.cast(self.attributes(tf.range(1, self.n_items + 1)), own.dtype)
+
     def call(self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor) -> tf.Tensor:
         """The sum of the vectors of each event."""
         length = tf.shape(items)[1]
-        vectors = self.items(items)
+        vectors = self.vectors_of(items)
         if self.norm is None:
             vectors *= self.dim**0.5  # the scale of Vaswani et al. (2017), 3.4
         if self.place == "from_end":
@@ -57,4 +83,5 @@ class EventEmbedding(keras.layers.Layer):
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
         shape = {"n_items": self.n_items, "length": self.length, "dim": self.dim}
-        return {"name": self.name, "place": self.place, "is_normed": self.is_normed, **shape}
+        sizes = self.attributes.sizes if self.attributes is not None else None
+        return {"name": self.name, "place": self.place, "is_normed": self.is_normed, "attributes": sizes, **shape}

@@ -22,13 +22,14 @@ class GatedBlock(keras.layers.Layer):
         dropout: float,
         attention_dropout: float,
         n_distances: int,
+        by_kind: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.dim, self.n_heads, self.n_distances = dim, n_heads, n_distances
-        self.dropout, self.attention_dropout = dropout, attention_dropout
+        self.dropout, self.attention_dropout, self.by_kind = dropout, attention_dropout, by_kind
         self.before_attention = keras.layers.LayerNormalization(epsilon=1e-6, name="before_attention")
-        self.attention = CausalAttention(dim, n_heads, attention_dropout, n_distances, name="attention")
+        self.attention = CausalAttention(dim, n_heads, attention_dropout, n_distances, by_kind, name="attention")
         self.attention_gate = keras.layers.Dense(dim, activation="sigmoid", name="attention_gate")
         self.before_dense = keras.layers.LayerNormalization(epsilon=1e-6, name="before_dense")
         self.widen = keras.layers.Dense(2 * dim, name="widen")
@@ -44,9 +45,11 @@ class GatedBlock(keras.layers.Layer):
             layer.build(input_shape)
         self.narrow.build((*input_shape[:-1], 2 * self.dim))
 
-    def call(self, states: tf.Tensor, may_see: tf.Tensor, buckets: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Both steps. may_see, buckets: as CausalAttention's."""
-        attended = self.attention(self.before_attention(states), may_see, buckets, training=training)
+    def call(
+        self, states: tf.Tensor, may_see: tf.Tensor, buckets: tf.Tensor, pairs: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """Both steps. may_see, buckets, pairs: as CausalAttention's."""
+        attended = self.attention(self.before_attention(states), may_see, buckets, pairs, training=training)
         states = states + self.drop(attended * self.attention_gate(states), training=training)
         normed = self.before_dense(states)
         dense = self.narrow(self.widen(normed) * self.switch(normed))
@@ -54,6 +57,6 @@ class GatedBlock(keras.layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
-        shape = {"dim": self.dim, "n_heads": self.n_heads, "n_distances": self.n_distances}
+        shape = {"dim": self.dim, "n_heads": self.n_heads, "n_distances": self.n_distances, "by_kind": self.by_kind}
         shares = {"dropout": self.dropout, "attention_dropout": self.attention_dropout}
         return {"name": self.name, **shape, **shares}

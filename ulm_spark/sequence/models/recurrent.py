@@ -27,8 +27,10 @@ class Recurrent(keras.layers.Layer):
             layer.build(input_shape)
         self.last.build(input_shape)
 
-    def call(self, vectors: tf.Tensor, is_item: tf.Tensor, gaps: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The state after each place; gaps are in the vectors already."""
+    def call(
+        self, vectors: tf.Tensor, is_item: tf.Tensor, gaps: tf.Tensor, codes: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """The state after each place; gaps and codes are in the vectors already."""
         states = vectors
         for layer in self.layers_:
             states = layer(self.drop(states, training=training), mask=is_item, training=training)

@@ -33,9 +33,11 @@ class CausalBlock(keras.layers.Layer):
             layer.build(input_shape)
         self.narrow.build((*input_shape[:-1], 2 * self.dim))
 
-    def call(self, states: tf.Tensor, may_see: tf.Tensor, buckets: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Both steps, each added to what it started from. may_see, buckets: as CausalAttention's."""
-        attended = self.attention(self.before_attention(states), may_see, buckets, training=training)
+    def call(
+        self, states: tf.Tensor, may_see: tf.Tensor, buckets: tf.Tensor, pairs: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """Both steps, each added to what it started from. may_see, buckets, pairs: as CausalAttention's."""
+        attended = self.attention(self.before_attention(states), may_see, buckets, pairs, training=training)
         states = states + self.drop(attended, training=training)
         dense = self.narrow(self.widen(self.before_dense(states)))
         return states + self.drop(dense, training=training)

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from ulm_spark.sequence.models.attention import buckets_between, causal_mask
+from ulm_spark.sequence.models.attention import buckets_between, causal_mask, pairs_of
 from ulm_spark.sequence.models.gated import GatedBlock
 from ulm_spark.sequence.models.sasrec import CausalBlock
 
@@ -12,8 +12,8 @@ from ulm_spark.sequence.models.sasrec import CausalBlock
 class Transformer(keras.layers.Layer):
     """vectors [batch, length, dim], is_item [batch, length] -> states [batch, length, dim].
 
-    block: sasrec or gated. length: the greatest. is_item is True where an event stands; a padded place is never
-    looked at.
+    block: sasrec or gated. length: the greatest. by_kind: attention of gated blocks has a bias for each pair of kinds
+    of events. is_item is True where an event stands; a padded place is never looked at.
     """
 
     def __init__(
@@ -25,13 +25,14 @@ class Transformer(keras.layers.Layer):
         dropout: float,
         attention_dropout: float,
         length: int,
+        by_kind: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.block, self.dim, self.n_blocks, self.n_heads, self.length = block, dim, n_blocks, n_heads, length
-        self.dropout, self.attention_dropout = dropout, attention_dropout
+        self.dropout, self.attention_dropout, self.by_kind = dropout, attention_dropout, by_kind
         self.blocks: list[CausalBlock | GatedBlock] = [
-            GatedBlock(dim, n_heads, dropout, attention_dropout, length, name=f"block_{number}")
+            GatedBlock(dim, n_heads, dropout, attention_dropout, length, by_kind, name=f"block_{number}")
             if block == "gated"
             else CausalBlock(dim, n_heads, dropout, attention_dropout, name=f"block_{number}")
             for number in range(n_blocks)
@@ -45,16 +46,19 @@ class Transformer(keras.layers.Layer):
             block.build(input_shape)
         self.last.build(input_shape)
 
-    def call(self, vectors: tf.Tensor, is_item: tf.Tensor, gaps: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The state after each place. gaps: [batch, length] s, since the event before."""
-        may_see, buckets = causal_mask(is_item), buckets_between(gaps)
+    def call(
+        self, vectors: tf.Tensor, is_item: tf.Tensor, gaps: tf.Tensor, codes: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """The state after each place. gaps: [batch, length] s, since the event before. codes: likewise, its kind."""
+        may_see, buckets, pairs = causal_mask(is_item), buckets_between(gaps), pairs_of(codes)
         states = self.drop(vectors, training=training)
         for block in self.blocks:
-            states = block(states, may_see, buckets, training=training)
+            states = block(states, may_see, buckets, pairs, training=training)
         return self.last(states)
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
         shape = {"dim": self.dim, "n_blocks": self.n_blocks, "n_heads": self.n_heads, "length": self.length}
         shares = {"dropout": self.dropout, "attention_dropout": self.attention_dropout}
-        return {"name": self.name, "block": self.block, **shape, **shares}
+        kinds = {"block": self.block, "by_kind": self.by_kind}
+        return {"name": self.name, **kinds, **shape, **shares}
