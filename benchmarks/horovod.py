@@ -16,13 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, median
+from typing import get_args
 
 import numpy as np
 
 from benchmarks.form import Result, at_least, main, progress
+from benchmarks.gpu import gpu_name, while_busy
 from benchmarks.scaling_model import H100_HOSTS, Cluster, Work, efficiency, fit_link, ring_s, step_s, zipf
 from benchmarks.sequence_datasets import Histories, write_manifest
-from ulm_spark.sequence.conf import FeedConf, LaunchConf, PriorConf, TrainingConf
+from ulm_spark.sequence.conf import FeedConf, LaunchConf, Precision, PriorConf, TrainingConf
 from ulm_spark.sequence.launch import environment
 
 N_ROWS, N_QUICK_ROWS = 8_192, 512
@@ -49,16 +51,17 @@ def prepare(folder: Path, n_rows: int, n_items: int, conf: TrainingConf) -> Path
     return folder
 
 
-def run_ranks(what: str, folder: Path, n_ranks: int, conf: TrainingConf, cores: Sequence[int] = ()) -> Found:
-    """What each rank found. cores: of processes beside each other that are no ranks of one training."""
+def run_ranks(what: str, folder: Path, n_ranks: int, conf: TrainingConf, cores: Sequence[str] = ()) -> Found:
+    """What each rank found. cores: of processes beside each other that are no ranks of one training; one that may use
+    all cores may use a GPU too."""
     program = [sys.executable, "-m", "benchmarks.horovod_rank", what, str(folder)]
-    commands = [[*program, str(core)] for core in cores] or [program]
+    commands = [[*program, core] for core in cores] or [program]
     if n_ranks > 1:
         hosts = f"localhost:{n_ranks}"
         commands = [
             [sys.executable, "-m", "horovod.runner.launch", "--gloo", "-np", str(n_ranks), "-H", hosts, *program]
         ]
-    own = environment(conf) | {"CUDA_VISIBLE_DEVICES": ""}
+    own = environment(conf) | ({} if "all" in cores else {"CUDA_VISIBLE_DEVICES": ""})
     processes = [
         subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for command in commands
@@ -78,14 +81,14 @@ class Way:
     name: str
     n_ranks: int
     batch_size: int
-    cores: tuple[int, ...] = ()
+    cores: tuple[str, ...] = ()
 
 
 BATCH = TrainingConf().batch_size
 WAYS = (
-    Way("1 rank", 1, BATCH, (0,)),
+    Way("1 rank", 1, BATCH, ("0",)),
     Way("2 ranks", 2, 2 * BATCH),
-    Way("2 trainings side by side", 1, BATCH, (0, 1)),
+    Way("2 trainings side by side", 1, BATCH, ("0", "1")),
     Way("2 ranks that share a batch", 2, BATCH),
 )
 
@@ -164,6 +167,26 @@ def link_rows(root: Path, messages_ms: float, dense_bytes: float) -> tuple[Rows,
     return [("this machine's loopback", text, "", how)], figures
 
 
+def gpu_rows(root: Path, n_rows: int) -> tuple[Rows, dict[str, float]]:
+    """One rank on a GPU, in each precision; a line that there is none where there is none."""
+    name = gpu_name()
+    if not name:
+        return [("a GPU", "none at hand", "", "not measured; the same command measures it where there is one")], {}
+    rows: Rows = []
+    figures: dict[str, float] = {}
+    for precision in get_args(Precision):
+        conf = replace(settings(GPU_BATCH, 1), precision=precision)
+        folder = prepare(root / precision, n_rows, N_ITEMS, conf)
+        (found,), busy = while_busy(lambda folder=folder, conf=conf: run_ranks("train", folder, 1, conf, ("all",)))
+        speed = found["rows_per_s"]
+        figures |= {f"gpu {precision}: sequences/s": speed, f"gpu {precision}: step_ms": found["step_ms"]}
+        figures |= {f"gpu {precision}: busy": busy}
+        gain = speed / figures["gpu float32: sequences/s"]
+        told = f"{found['step_ms']:.1f} ms a step of {GPU_BATCH}, {busy:.0%} busy, {gain:.2f} of float32's speed"
+        rows.append((f"{name}, {precision}", f"{speed:,.0f} sequences/s", "", told))
+    return rows, figures
+
+
 def simulated(gpu_step_s: float, cluster: Cluster = H100_HOSTS) -> tuple[Rows, dict[str, float]]:
     """Steps on 8 to 512 GPUs: a small vocabulary summed as a whole; a large one likewise, and by rows."""
     width = TrainingConf().model.dim
@@ -194,12 +217,13 @@ def measure(quick: bool) -> Result:
         few, counted = table_rows(root)
         of_two = found["2 ranks"][0]
         linked, link = link_rows(root, figures["2 ranks: messages_ms"], mean(one["bytes_a_step"] for one in of_two))
-        likely, shares = simulated(GPU_STEP_S)
+        on_gpu, speeds = gpu_rows(root, N_QUICK_ROWS * 8 if quick else 8 * N_ROWS)
+        likely, shares = simulated(1e-3 * speeds.get("gpu float32: step_ms", 1e3 * GPU_STEP_S))
     return Result(
         "horovod",
         ("what", "value", "efficiency", "of it"),
-        tuple([*rows, *few, *linked, *likely]),
-        figures | counted | link | shares,
+        tuple([*rows, *few, *linked, *on_gpu, *likely]),
+        figures | counted | link | speeds | shares,
         (
             at_least("2 ranks over twice 1 rank, sequences/s", figures["2 ranks: efficiency"], 0.85),
             at_least("bytes of a summed table over those of its rows", counted["bytes_fewer"], 5.0),

@@ -1,8 +1,8 @@
 """What each rank of benchmarks.horovod runs: ``python -m benchmarks.horovod_rank WHAT FOLDER [CORE]``.
 
 WHAT: train, the training that FOLDER's manifest tells of; table, some steps with a table of its many items; links, sums
-of arrays of many sizes. CORE: number of the core, among those that this process may use, that it keeps to; without it
-the rank's own on its host. What was found is left in FOLDER as WHAT-RANK.json.
+of arrays of many sizes. CORE: number of the core, among those that this process may use, that it keeps to, or all;
+without it the rank's own on its host. What was found is left in FOLDER as WHAT-RANK.json.
 """
 
 import json
@@ -113,7 +113,6 @@ def train(folder: Path) -> Found:
         "wait_ms": 1e3
         * mean(s * epoch["wait_share"] / epoch["n_steps"] for s, epoch in zip(seconds, last, strict=True)),
         "bytes_a_step": mean(epoch["n_bytes"] / epoch["n_steps"] for epoch in last),
-        "dense_bytes": 0.0,
     }
 
 
@@ -166,14 +165,14 @@ def keep_to_core(place: int) -> None:
 
 def main() -> None:
     what, folder = sys.argv[1], Path(sys.argv[2])
-    place = int(sys.argv[3] if len(sys.argv) > 3 else os.environ.get("HOROVOD_LOCAL_RANK", "0"))
-    keep_to_core(place)
+    core = sys.argv[3] if len(sys.argv) > 3 else os.environ.get("HOROVOD_LOCAL_RANK", "0")
+    if core != "all":
+        keep_to_core(int(core))
     ranks = Ranks()
     ranks.use_own_device(1)
     tf.config.experimental.enable_op_determinism()  # as the product trains
     found = {"train": train, "table": table, "links": links}[what](folder)
-    rank = ranks.rank if ranks.size > 1 else place
-    (folder / f"{what}-{rank}.json").write_text(json.dumps(found), encoding="utf-8")
+    (folder / f"{what}-{ranks.rank if ranks.size > 1 else core}.json").write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
