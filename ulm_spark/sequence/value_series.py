@@ -81,7 +81,7 @@ def _inputs(values: Float64s, mean: float) -> Float32s:
     """Logarithm of the value, and 1 where it is known: [n, periods, 2]; zeros where it is not."""
     known = np.isfinite(values)
     paid = np.where(known, np.maximum(values, 0.0), 0.0) / mean
-    return np.stack([np.log1p(paid), known], axis=-1).astype(np.float32)
+    return np.asarray(np.stack([np.log1p(paid), known], axis=-1), np.float32)
 
 
 def _network(conf: SeriesConf) -> keras.Model:
