@@ -24,10 +24,11 @@ class Link:
 class Cluster:
     """Hosts of gpus_per_host GPUs each.
 
-    inside: between GPUs of a host. between: of a GPU to one of another host, each GPU by a card of its own. cycle_s:
-    how long Horovod gathers what is ready before it sends.
+    inside: between GPUs of a host. between: a GPU's share of what connects its host to others. cycle_s: of Horovod's
+    clock, at which it sends what is ready; on average half of it is waited for.
     """
 
+    name: str
     gpus_per_host: int
     inside: Link
     between: Link
@@ -37,7 +38,10 @@ class Cluster:
 # A DGX H100 by its data sheet: 900 GB/s of NVLink a GPU in both directions, and a card of 400 Gb/s a GPU. Of these,
 # two thirds and four fifths are taken as reached; the alphas are those of NCCL's own model for rings of simple
 # messages (hwLat in its graph/tuning.cc); the cycle is Horovod's default.
-H100_HOSTS = Cluster(8, Link(3.4e-6, 1 / 300e9), Link(14e-6, 1 / 40e9), 1e-3)
+H100_HOSTS = Cluster("NVLink, 400 Gb/s a GPU", 8, Link(3.4e-6, 1 / 300e9), Link(14e-6, 1 / 40e9), 1e-3)
+# Hosts without NVLink that share one card: PCIe 3.0 x16, 15.75 GB/s by its standard, three quarters of it, and of
+# 100 Gb/s four fifths for eight GPUs.
+SHARED_CARD = Cluster("PCIe, 100 Gb/s a host", 8, Link(5.7e-6, 1 / 12e9), Link(14e-6, 8 / 10e9), 1e-3)
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,9 @@ def step_s(n_gpus: int, work: Work, cluster: Cluster) -> float:
     """A step: its computing, and what of its messages does not hide behind it."""
     if n_gpus == 1:
         return work.compute_s
-    messages = cluster.cycle_s + allreduce_s(n_gpus, work.dense_bytes, cluster)
-    if work.law is not None:
-        messages += 2 * cluster.cycle_s + rows_s(n_gpus, work, cluster)
+    n_rounds = 1 if work.law is None else 3
+    messages = n_rounds * cluster.cycle_s / 2
+    messages += allreduce_s(n_gpus, work.dense_bytes, cluster) + rows_s(n_gpus, work, cluster)
     return work.compute_s + messages - min(work.overlap * messages, work.compute_s)
 
 

@@ -66,7 +66,7 @@ def test_rings_of_rings_beat_one_ring_over_all_hosts() -> None:
 
 
 def test_a_long_message_over_many_hosts_nears_the_bandwidth_bound() -> None:
-    wide = Cluster(1, Link(0, 0), Link(0.0, 1e-9), 0.0)
+    wide = Cluster("one GPU a host", 1, Link(0, 0), Link(0.0, 1e-9), 0.0)
     assert allreduce_s(512, 1e9, wide) == pytest.approx(2 * 511 / 512)
 
 
