@@ -31,7 +31,7 @@ N_ROWS, N_QUICK_ROWS = 8_192, 512
 N_ROUNDS, N_EPOCHS, LENGTH, N_ITEMS, N_TABLE_ITEMS = 5, 3, 50, 20_000, 1_000_000
 GPUS = (1, 8, 16, 32, 64, 128, 256, 512)
 GPU_BATCH, GPU_STEP_S = 1024, 10e-3  # assumed where no GPU is at hand
-BODY_BYTES = 4.0 * 60_000  # of the default model, weights beside its tables
+BODY_BYTES = 4.0 * 60_000  # about those of the default model beside its tables
 Found = list[dict[str, float]]
 Rows = list[tuple[str, ...]]
 
@@ -189,7 +189,7 @@ def gpu_rows(root: Path, n_rows: int) -> tuple[Rows, dict[str, float]]:
 
 
 def simulated(gpu_step_s: float) -> tuple[Rows, dict[str, float]]:
-    """Steps on 1 to 512 GPUs of two clusters: a small vocabulary summed as a whole; a large one likewise, and by rows."""
+    """Steps on 1 to 512 GPUs of two clusters: a small vocabulary summed whole; a large one likewise, and by rows."""
     width = TrainingConf().model.dim
     works = {
         f"{N_ITEMS:,} items summed": Work(gpu_step_s, BODY_BYTES + 4.0 * N_ITEMS * (width + 1)),
