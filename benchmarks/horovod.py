@@ -127,11 +127,11 @@ def way_rows(found: dict[str, list[Found]]) -> tuple[Rows, dict[str, float]]:
         share = median(s / (n_processes * a) for s, a in zip(speeds, alone, strict=True))
         parts = {
             name: median(mean(one[name] for one in ones) for ones in found[way.name])
-            for name in ("step_ms", "messages_ms", "wait_ms")
+            for name in ("step_ms", "cpu_ms", "messages_ms", "wait_ms")
         }
         rest = parts["step_ms"] - parts["messages_ms"] - parts["wait_ms"]
         text = f"{parts['step_ms']:.1f} ms: computes {rest:.1f}, messages {parts['messages_ms']:.1f}, "
-        text += f"waits for rows {parts['wait_ms']:.1f}"
+        text += f"waits for rows {parts['wait_ms']:.1f}; {parts['cpu_ms']:.1f} of a core's time"
         rows.append((way.name, f"{median(speeds):,.0f} sequences/s", f"{share:.3f}", text))
         figures |= {f"{way.name}: efficiency": round(share, 4), f"{way.name}: sequences/s": round(median(speeds), 1)}
         figures |= {f"{way.name}: {name}": round(value, 2) for name, value in parts.items()}

@@ -96,9 +96,12 @@ def train(folder: Path) -> Found:
     manifest = Manifest.read(folder / "manifest.json")
     ranks = MeasuredRanks()
     told: list[Found] = []
+    used_s = [time.process_time()]
 
     def report(numbers: Found) -> None:
         counted = {"messages_s": ranks.seconds, "n_steps": ranks.n_calls, "n_bytes": ranks.n_bytes}
+        used_s.append(time.process_time())
+        numbers = numbers | {"cpu_s": used_s[-1] - used_s[-2]}
         told.append(numbers | {name: float(variable.numpy()) for name, variable in counted.items()})
         for variable in counted.values():
             variable.assign(tf.zeros_like(variable))
@@ -109,6 +112,7 @@ def train(folder: Path) -> Found:
     return {
         "rows_per_s": median(epoch["rows_per_s"] for epoch in last),
         "step_ms": 1e3 * mean(s / epoch["n_steps"] for s, epoch in zip(seconds, last, strict=True)),
+        "cpu_ms": 1e3 * mean(epoch["cpu_s"] / epoch["n_steps"] for epoch in last),
         "messages_ms": 1e3 * mean(epoch["messages_s"] / epoch["n_steps"] for epoch in last),
         "wait_ms": 1e3
         * mean(s * epoch["wait_share"] / epoch["n_steps"] for s, epoch in zip(seconds, last, strict=True)),
