@@ -149,7 +149,6 @@ def table(folder: Path) -> Found:
 def links(folder: Path) -> Found:
     """Seconds of a sum by its bytes, the median of some."""
     found = {}
-    Ranks().use_own_device(1)
     for n_bytes in SIZES:
         values, seconds = tf.zeros(n_bytes // 4), []
         for _ in range(N_ROUNDS):
