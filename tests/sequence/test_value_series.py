@@ -22,7 +22,7 @@ def planted(n_customers: int, n_periods: int, seed: int) -> Values:
 
 @pytest.fixture(scope="module")
 def model() -> ValueSeries:
-    return fit_value_series(planted(600, 16, 0), SeriesConf(max_epochs=16))
+    return fit_value_series(planted(800, 16, 0), SeriesConf(max_epochs=25))
 
 
 def squared_error(found: Values, truth: Values) -> float:
@@ -47,7 +47,7 @@ def test_mostly_empty_periods_are_foretold_on_average() -> None:
     generator = np.random.default_rng(3)
     rate = np.repeat([0.05, 0.6], 300)[:, None]
     values = (generator.random((600, 13)) < rate) * generator.lognormal(3.0, 1.0, (600, 13))
-    model = fit_value_series(values[:, :-1], SeriesConf(max_epochs=12))
+    model = fit_value_series(values[:, :-1], SeriesConf(max_epochs=25))
     found = predict_next_value(model, values[:, :-1])
     assert (found >= 0).all()
     for group in (slice(0, 300), slice(300, 600)):
