@@ -11,8 +11,9 @@ from onnxruntime import InferenceSession
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, manifest_of, rows
 from ulm_spark.config.errors import ConfigError, TrainingError
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import ModelConf, OptimiserConf, TargetsConf
+from ulm_spark.sequence.conf import ModelConf, OptimiserConf, Precision, TargetsConf
 from ulm_spark.sequence.export import export_model
+from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import MANIFEST, ONNX
 from ulm_spark.sequence.launch import VOCABULARY as VOCABULARY_FILE
 from ulm_spark.sequence.models.network import NextItem, build_network
@@ -61,8 +62,8 @@ def test_the_vector_of_an_item_is_its_own_and_those_of_its_attributes() -> None:
     own, of = events.items.table.numpy(), {name: table.numpy() for name, table in events.attributes.vectors.items()}
     expected = own[3] + of["category"][1] + of["price_band"][2]
     np.testing.assert_allclose(events.vectors_of(np.array([3])).numpy()[0], expected, rtol=1e-5)
-    np.testing.assert_allclose(events.every_vector().numpy()[2], expected, rtol=1e-5)
-    np.testing.assert_allclose(events.every_vector(), events.vectors_of(np.arange(1, N_ITEMS + 1)), rtol=1e-5)
+    np.testing.assert_allclose(events.every_vector().numpy()[3], expected, rtol=1e-5)
+    np.testing.assert_allclose(events.every_vector(), events.vectors_of(np.arange(N_ITEMS + 1)), rtol=1e-5)
 
 
 def test_some_and_shared_scores_are_those_of_all_items() -> None:
@@ -73,6 +74,22 @@ def test_some_and_shared_scores_are_those_of_all_items() -> None:
     found = network.score_some(states, now, some)
     np.testing.assert_allclose(found, np.take_along_axis(every, some, axis=1), atol=1e-5)
     np.testing.assert_allclose(network.score_shared(states, now, some[0]), every[:, some[0]], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [ItemsConf("factorised", rank=2), ItemsConf("hashed", n_buckets=5), ItemsConf("jpq", n_splits=2, codes="random")],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_vectors_that_are_made_of_parts_have_attributes_too(items: ItemsConf, precision: Precision) -> None:
+    conf = replace(CONF, model=replace(CONF.model, items=items), precision=precision)
+    network = shaken(build_network(conf, N_ITEMS, no_prior(N_ITEMS), KNOWN))
+    states, now = network(ITEMS, CODES, GAPS)[:, -1], np.zeros(2, np.int32)
+    vectors = network.events.every_vector().numpy()
+    expected = np.asarray(states, np.float32) @ vectors.T + network.bias.numpy()
+    most = 1e-5 if precision == "float32" else 0.03  # vectors are added up in eight bits
+    np.testing.assert_allclose(network.score_all(states, now)[:, 1:], expected[:, 1:], atol=most)
+    np.testing.assert_allclose(network.score_items(states, now), expected[:, 1:], atol=most)
 
 
 def test_the_exported_model_knows_the_attributes(tmp_path: Path) -> None:
@@ -101,8 +118,8 @@ def test_an_item_that_nobody_has_seen_is_scored_by_its_attributes(tmp_path: Path
     tea, coffee = network.score_some(states, np.zeros(2, np.int32), np.array([[11, 12]] * 2, np.int32)).numpy()
     assert tea[0] > tea[1] + 0.5
     assert coffee[1] > coffee[0] + 0.5
-    known = earlier.events.every_vector().numpy()
-    np.testing.assert_allclose(network.events.every_vector()[:10], known, atol=1e-5)
+    known = earlier.events.every_vector().numpy()[1:]
+    np.testing.assert_allclose(network.events.every_vector()[1:11], known, atol=1e-5)
 
 
 def test_a_network_is_made_again_from_its_config() -> None:

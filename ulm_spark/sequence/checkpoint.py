@@ -48,7 +48,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state after an epoch. state: weights and optimizer, in the order of Stepper.variables. best: weights of the
+    """The state after an epoch. state: weights and optimizer, in the order of Training's. best: weights of the
     best epoch."""
 
     progress: Progress

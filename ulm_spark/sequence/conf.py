@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ulm_spark.config.require import require
+from ulm_spark.sequence.items_conf import ItemsConf
 
 Architecture = Literal["sasrec", "gated", "gru", "lstm"]
 LossKind = Literal["auto", "full", "sampled", "gbce"]
@@ -31,7 +32,7 @@ class ModelConf:
     begin at length 1 and enter times the root of dim; normed, they begin near zero, and the sum of an event's vectors
     is normalised, which suits shops whose items are seldom seen. attributes: of items, that their vectors are made of
     beside one of their own; an item that nobody has seen is scored by them. by_kind: attention of gated has a bias for
-    each pair of kinds of events.
+    each pair of kinds of events. items: how the vectors of items are kept.
     """
 
     architecture: Architecture = "sasrec"
@@ -45,6 +46,7 @@ class ModelConf:
     input: Input = "scaled"
     attributes: tuple[Attribute, ...] = ()
     by_kind: bool = False
+    items: ItemsConf = field(default_factory=ItemsConf)
 
     def __post_init__(self) -> None:
         _at_least_one(self, "training.model", ("dim", "n_blocks", "n_heads", "max_length"))
@@ -56,6 +58,9 @@ class ModelConf:
         _named(self.attributes, get_args(Attribute), "training.model.attributes")
         is_gated = self.architecture == "gated" or not self.by_kind
         require(is_gated, "training.model.by_kind", self.by_kind, "false but with architecture gated")
+        n_splits = self.items.n_splits
+        fits = self.items.kind != "jpq" or self.dim % n_splits == 0
+        require(fits, "training.model.items.n_splits", n_splits, divides)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.batches import Ahead, Batch, cut, examples_of
 from ulm_spark.sequence.checkpoint import Arrays, Checkpoint, Progress
+from ulm_spark.sequence.codes import Float64s, codes_of_factors, gram_of, item_factors
 from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
 from ulm_spark.sequence.plan import Pool, epoch_order, list_files, pools_of
@@ -28,6 +30,7 @@ from ulm_spark.sequence.warm_start import begin_with
 Report = Callable[[dict[str, float]], None]
 Keep = Callable[[Checkpoint], None]
 _NEGATIVES, _DROPOUT = 21, 22  # streams of random numbers of one pool
+_CODES = 23  # and of the whole
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Training:
         self._share = min(conf.validation_share, conf.max_validation_users / max(snapshot.n_rows, 1))
         self._periods, validation, prior = self._survey()
         network = build_network(conf, snapshot.n_items, prior, manifest.attributes)
+        self._assign_codes(network)
         if manifest.begin_from:
             begin_with(network, vocabulary, Path(manifest.begin_from), manifest.attributes)
         n_steps = sum(pool.n_steps(ranks.size, self._rank_batch) for pool in self._pools)
@@ -131,6 +135,20 @@ class Training:
             counts += periods.count(self._feed.read(pool), snapshot.n_items)
         prior = prior_logits(self._ranks.add(counts), conf.days, conf.half_life_days, conf.smoothing)
         return periods, validation, prior
+
+    def _assign_codes(self, network: NextItem) -> None:
+        """Codes of items by who has them in common, where the settings ask for it; some looks at the shard."""
+        conf, items = self._conf.model.items, network.events.items
+        if conf.kind != "jpq" or conf.codes != "svd":
+            return
+
+        def gram(vectors: Float64s) -> Float64s:
+            parts = (gram_of(training_part(self._feed.read(pool), self._share), vectors) for pool in self._pools)
+            return self._ranks.add(sum(parts, np.zeros_like(vectors)))
+
+        generator = np.random.default_rng((self._conf.seed, _CODES))
+        factors = item_factors(gram, network.n_items, min(conf.n_splits, network.n_items), generator)
+        items.codes.assign(codes_of_factors(factors, conf.n_splits, conf.n_centroids, generator))
 
     def _epoch(self, progress: Progress, after_pool: Callable[[Progress], None]) -> Progress:
         """What is left of one pass over all rows of all ranks; progress with all its pools done."""
@@ -211,14 +229,19 @@ class Training:
         keep(self._checkpoint(progress, best))
 
     def _checkpoint(self, progress: Progress, best: Arrays) -> Checkpoint:
-        return Checkpoint(progress, [variable.numpy() for variable in self._stepper.variables], best)
+        return Checkpoint(progress, [variable.numpy() for variable in self._variables()], best)
+
+    def _variables(self) -> list[keras.Variable]:
+        """What a checkpoint holds: all that a step changes, and what is fixed for each item, such as its codes."""
+        fixed = [weight for weight in self._stepper.network.by_item if not weight.trainable]
+        return [*self._stepper.variables, *fixed]
 
     def _begin(self, begun: Checkpoint | None) -> tuple[Progress, Arrays]:
         """The first rank's state on every rank: that of an earlier run, else the first weights."""
         here = begun or self._checkpoint(Progress(), self._weights())
         progress = Progress.of(np.asarray(self._ranks.share_arrays([here.progress.numbers()])[0], np.float64))
         state, best = self._ranks.share_arrays(here.state), self._ranks.share_arrays(here.best)
-        for variable, value in zip(self._stepper.variables, state, strict=True):
+        for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
         return progress, best
 

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ulm_spark.config.errors import TrainingError
+from ulm_spark.sequence.codes import codes_of_vectors, zipf_weights
 from ulm_spark.sequence.launch import MANIFEST, VOCABULARY, WEIGHTS
+from ulm_spark.sequence.models.items import TABLE
+from ulm_spark.sequence.models.learned_codes import LearnedCodes
 from ulm_spark.sequence.models.network import NextItem
-from ulm_spark.sequence.rows import Int64s
+from ulm_spark.sequence.models.quantised_items import CODES, QuantisedItems
+from ulm_spark.sequence.rows import Float32s, Int64s
 from ulm_spark.sequence.snapshot import ItemAttribute, Manifest
 
 
@@ -28,9 +33,10 @@ def begin_with(
     """Sets the network's weights to those in the folder of an exported model.
 
     Rule:   tables with a row for each item are taken over row by row, by product id; items that the earlier model did
-            not know keep their first vectors, but begin with those of their attributes alone where such are known. The
-            vectors of an attribute's values are taken over by name. Other weights are taken over where their shapes
-            are equal, such as the trunk where a head is new.
+            not know keep their first vectors or codes, but begin with those of their attributes alone where such are
+            known. The vectors of an attribute's values are taken over by name. Other weights are taken over where their
+            shapes are equal, such as the trunk where a head is new. A network whose items are quantised, after one
+            with a vector for each, takes codes and centroids that stand for those.
     Errors: TrainingError where the folder holds no model, or one of another width.
     """
     try:
@@ -44,14 +50,17 @@ def begin_with(
         ) from error
     earlier = np.array([numbers.get(name, 0) for name in vocabulary])
     rows = np.flatnonzero(earlier) + 1
-    tables = {table.path for table in network.tables}
+    known |= _quantised(network, known)
+    by_item = {weight.path for weight in network.by_item}
+    layer = network.events.attributes
+    told = {network.prior.path, *(value.path for value in layer.values.values())} if layer else {network.prior.path}
     by_name = _rows_of_values(network, folder, attributes)
     _begin_new_by_attributes(network, np.flatnonzero(earlier == 0) + 1)
-    for weight in network.trainable_variables:
+    for weight in network.weights:
         value = known.get(weight.path)
-        if value is None:
+        if value is None or weight.path in told:
             continue
-        if weight.path in tables:
+        if weight.path in by_item:
             weight.assign(_taken_rows(weight.numpy(), value, rows, earlier[rows - 1], weight.path))
         elif weight.path in by_name:
             weight.assign(_taken_rows(weight.numpy(), value, *by_name[weight.path], weight.path))
@@ -64,10 +73,11 @@ def _begin_new_by_attributes(network: NextItem, new: Int64s) -> None:
     """Where attributes are known, new items have nothing of their own until it is learned."""
     if network.events.attributes is None:
         return
-    table = network.events.items.table
-    first = table.numpy()
-    first[new] = 0.0
-    table.assign(first)
+    for weight in network.events.items.by_item:
+        if weight.trainable:
+            first = weight.numpy()
+            first[new] = 0.0
+            weight.assign(first)
 
 
 def _rows_of_values(
@@ -86,6 +96,24 @@ def _rows_of_values(
         sources = np.array([0 if numbers else -1, *(numbers.get(name, -1) for name in attribute.names)])
         rows = np.flatnonzero(sources >= 0)
         found[layer.vectors[attribute.name].path] = (rows, sources[rows])
+    return found
+
+
+def _quantised(network: NextItem, known: dict[str, Float32s]) -> dict[str, NDArray[np.generic]]:
+    """Codes and centroids of earlier vectors, and vectors of earlier codes where those are learned, by the names of
+    their weights; nothing where there is nothing to do."""
+    items = network.events.items
+    vectors, earlier = known.get(f"{items.path}/{TABLE}"), known.get(f"{items.path}/{CODES}")
+    if isinstance(items, LearnedCodes) and earlier is not None:
+        parts = zip(known[items.centroids.path], earlier.T, strict=True)
+        return {items.table.path: np.concatenate([centroids[codes] for centroids, codes in parts], axis=1)}
+    if not isinstance(items, QuantisedItems | LearnedCodes) or vectors is None:
+        return {}
+    drawn, weights = np.random.default_rng(len(vectors)), zipf_weights(len(vectors) - 1)
+    codes, centroids = codes_of_vectors(vectors[1:], weights, items.n_splits, items.n_centroids, drawn)
+    found: dict[str, NDArray[np.generic]] = {items.centroids.path: centroids}
+    if isinstance(items, QuantisedItems):
+        found[items.codes.path] = np.insert(codes, 0, 0, axis=0)
     return found
 
 

@@ -5,6 +5,7 @@ Source: Hu et al. (2022), LoRA: Low-Rank Adaptation of Large Language Models, IC
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from ulm_spark.sequence.models.network import NextItem
 
@@ -20,7 +21,7 @@ def adapt(network: NextItem, rank: int) -> None:
                 layer.bias.trainable = False
 
 
-def merged_weights(network: NextItem) -> dict[str, "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]:
+def merged_weights(network: NextItem) -> dict[str, NDArray[np.generic]]:
     """The weights by path, adapters taken into their matrices: those of a network without adapters."""
     dense = {
         layer._kernel.path: layer

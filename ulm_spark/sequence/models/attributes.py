@@ -45,6 +45,11 @@ class ItemAttributes(keras.layers.Layer):
             [tf.gather(self.vectors[name].value, tf.gather(self.values[name].value, items)) for name in self.sizes]
         )
 
+    def scores(self, states: tf.Tensor) -> tf.Tensor:
+        """Products of states [n, dim] float32 with the sums of items 0 to n_items: [n, n_items + 1]."""
+        of_values = {name: tf.matmul(states, self.vectors[name].value, transpose_b=True) for name in self.sizes}
+        return tf.add_n([tf.gather(of_values[name], self.values[name].value, axis=1) for name in self.sizes])
+
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
         return {"name": self.name, "n_items": self.n_items, "dim": self.dim, "sizes": self.sizes}

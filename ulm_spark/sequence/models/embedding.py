@@ -1,12 +1,15 @@
 """What is known of one event: the item, what was done, how long after the event before, and how far back."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import keras
 import tensorflow as tf
+from dacite import from_dict
 
+from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.models.attributes import ItemAttributes
-from ulm_spark.sequence.models.items import ItemTable
+from ulm_spark.sequence.models.item_kinds import item_vectors
 from ulm_spark.sequence.models.time_buckets import N_BUCKETS, time_bucket
 from ulm_spark.sequence.rows import N_CODES
 
@@ -29,12 +32,15 @@ class EventEmbedding(keras.layers.Layer):
         dim: int,
         place: str,
         is_normed: bool,
+        items: dict[str, object] | ItemsConf,
         attributes: Mapping[str, int] | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.n_items, self.length, self.dim, self.place, self.is_normed = n_items, length, dim, place, is_normed
-        self.items = ItemTable(n_items, dim, _NEAR_ZERO if is_normed else dim**-0.5, name="items")
+        self.kept = items if isinstance(items, ItemsConf) else from_dict(ItemsConf, items)
+        deviation = _NEAR_ZERO if is_normed else dim**-0.5
+        self.items = item_vectors(self.kept, n_items, dim, deviation, name="items")
         self.attributes = ItemAttributes(n_items, dim, attributes, name="attributes") if attributes else None
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm") if is_normed else None
 
@@ -57,11 +63,16 @@ class EventEmbedding(keras.layers.Layer):
         return own if self.attributes is None else own + self.attributes(items)
 
     def every_vector(self) -> tf.Tensor:
-        """The vectors of items 1 to n_items: [n_items, dim]."""
+        """The vectors of items 0 to n_items: [n_items + 1, dim] float32."""
         own = self.items.every()
         if self.attributes is None:
             return own
-        return own + tf.cast(self.attributes(tf.range(1, self.n_items + 1)), own.dtype)
+        return own + tf.cast(self.attributes(tf.range(self.n_items + 1)), own.dtype)
+
+    def scores(self, states: tf.Tensor) -> tf.Tensor:
+        """Products of states [n, dim] float32 with every vector, which is not put together: [n, n_items + 1]."""
+        own = self.items.scores(states)
+        return own if self.attributes is None else own + self.attributes.scores(states)
 
     def call(self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor) -> tf.Tensor:
         """The sum of the vectors of each event."""
@@ -83,5 +94,6 @@ class EventEmbedding(keras.layers.Layer):
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
         shape = {"n_items": self.n_items, "length": self.length, "dim": self.dim}
+        how = {"place": self.place, "is_normed": self.is_normed, "items": asdict(self.kept)}
         sizes = self.attributes.sizes if self.attributes is not None else None
-        return {"name": self.name, "place": self.place, "is_normed": self.is_normed, "attributes": sizes, **shape}
+        return {"name": self.name, "attributes": sizes, **how, **shape}

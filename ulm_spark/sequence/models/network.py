@@ -6,6 +6,7 @@ from dataclasses import asdict
 import keras
 import numpy as np
 import tensorflow as tf
+from dacite import Config, from_dict
 
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.conf import ModelConf, TrainingConf
@@ -17,6 +18,8 @@ from ulm_spark.sequence.models.precision import computing_in
 from ulm_spark.sequence.models.transformer import Transformer
 from ulm_spark.sequence.rows import Float32s
 from ulm_spark.sequence.snapshot import ItemAttribute
+
+_NEVER = -1e9
 
 
 @keras.saving.register_keras_serializable(package="ulm_spark")
@@ -39,11 +42,11 @@ class NextItem(keras.Model):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.conf = model if isinstance(model, ModelConf) else ModelConf(**model)  # type: ignore[arg-type]
+        self.conf = model if isinstance(model, ModelConf) else from_dict(ModelConf, model, Config(cast=[tuple]))
         self.n_items, self.n_periods = n_items, n_periods
         shape = (n_items, self.conf.max_length, self.conf.dim)
         is_normed = self.conf.input == "normed"
-        self.events = EventEmbedding(*shape, self.conf.places, is_normed, attributes, name="events")
+        self.events = EventEmbedding(*shape, self.conf.places, is_normed, self.conf.items, attributes, name="events")
         self.body = _body(self.conf)
         self.heads = Heads(tasks, self.conf.dim, self.conf.dropout, name="heads") if tasks else None
         self.bias = self.add_weight(shape=(n_items + 1,), initializer="zeros", name="bias")
@@ -58,28 +61,37 @@ class NextItem(keras.Model):
 
     @property
     def tables(self) -> list[keras.Variable]:
-        """Weights with a row for each item, of which sampled items touch few."""
-        return [self.events.items.table, self.bias]
+        """Weights of which sampled items touch few rows."""
+        return [*self.events.items.tables, self.bias]
+
+    @property
+    def by_item(self) -> list[keras.Variable]:
+        """Weights, learned or fixed, with a row for each item."""
+        return [*self.events.items.by_item, self.bias]
 
     def call(self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor, training: bool = False) -> tf.Tensor:
         """items, codes: [batch, length] int32; gaps: [batch, length] int64 s -> states [batch, length, dim]."""
         return self.body(self.events(items, codes, gaps), items > 0, gaps, codes, training=training)
 
     def score_items(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
-        """states: [n, dim], periods: [n] int -> scores of items 1 to n_items: [n, n_items]."""
-        vectors = self.events.every_vector()
-        if self.n_periods:
-            offsets = (tf.gather(self.prior.value, periods) + self.bias.value)[:, 1:]
-        else:  # one prior for all
-            offsets = (self.bias.value + self.prior.value[0])[1:]
-            if states.dtype == tf.float32:  # as a column beside the vectors, which saves passes over all scores
-                both = tf.concat([vectors, offsets[:, None]], axis=1)
-                return tf.matmul(tf.pad(states, [[0, 0], [0, 1]], constant_values=1.0), both, transpose_b=True)
+        """states: [n, dim], periods: [n] int -> scores of items 1 to n_items: [n, n_items] float32; for learning."""
+        vectors, offsets = self.events.every_vector()[1:], self._offsets(periods)[:, 1:]
+        if self.n_periods == 0 and states.dtype == tf.float32:
+            # The same for all: as a column beside the vectors it saves passes over all scores.
+            both = tf.concat([vectors, tf.transpose(offsets)], axis=1)
+            return tf.matmul(tf.pad(states, [[0, 0], [0, 1]], constant_values=1.0), both, transpose_b=True)
         return tf.cast(tf.matmul(states, tf.cast(vectors, states.dtype), transpose_b=True), tf.float32) + offsets
 
     def score_all(self, states: tf.Tensor, periods: tf.Tensor) -> tf.Tensor:
-        """As score_items, with a column for padding, which no one wants: [n, n_items + 1]."""
-        return tf.pad(self.score_items(states, periods), [[0, 0], [1, 0]], constant_values=-1e9)
+        """As score_items, with a column for padding, which no one wants: [n, n_items + 1]; for serving."""
+        never = tf.one_hot(0, self.n_items + 1, on_value=_NEVER, off_value=0.0)
+        return self.events.scores(tf.cast(states, tf.float32)) + (self._offsets(periods) + never)
+
+    def _offsets(self, periods: tf.Tensor) -> tf.Tensor:
+        """What is added to the product: [n or 1, n_items + 1]."""
+        if self.n_periods == 0:  # one prior for all: no matrix of its own
+            return (self.bias.value + self.prior.value[0])[None]
+        return tf.gather(self.prior.value, periods) + self.bias.value
 
     def score_some(self, states: tf.Tensor, periods: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Scores of these items: states [n, dim], periods [n], items [n, k] -> [n, k]."""
