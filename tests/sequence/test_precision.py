@@ -26,6 +26,7 @@ PRIOR = np.zeros((2, N_ITEMS + 1), np.float32)
 PERIODS = Periods(KNOWN_UNTIL_S, 7 * 86_400, 1)
 NEXT = TargetsConf(n_events=1, n_positions=4, exclude_seen=False)
 RING = rows([[1, 2, 3, 4, 5, 6], [4, 5, 6, 7, 8, 9], [0, 0, 8, 9, 10, 11], [9, 10, 11, 12, 1, 2]])
+LONG_RING = rows([[0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7, 8, 9, 10, 11], [0, 0, 0, 0, 8, 9, 10, 11]])
 LOW: tuple[Precision, ...] = ("bfloat16", "float16")
 # Digits after the binary point: 7 and 10; scores are sums of dim products.
 TOLERANCE = {"bfloat16": 0.1, "float16": 0.01}
@@ -79,11 +80,13 @@ def test_scores_are_near_those_of_float32(precision: Precision, architecture: Ar
 def test_heads_learn_in_float16(ranks: Ranks) -> None:
     conf = replace(CONF, precision="float16", heads=HeadsConf(("action", "gap", "churn", "value", "conversion")))
     stepper = Stepper(build_network(conf, N_ITEMS, PRIOR), conf, PERIODS, ranks)
-    generator, asked = np.random.default_rng(4), np.ones(len(RING), bool)
+    generator, asked = np.random.default_rng(4), np.ones(len(LONG_RING), bool)
     before = stepper.network.heads.hidden["gap"].kernel.numpy()
     for _ in range(3):
-        queries = draw_queries(RING, asked, conf.heads, KNOWN_UNTIL_S, generator)
-        loss, _ = stepper.take([replace(ring_batch(generator), queries=queries)], np.random.default_rng(5))
+        seen, queries = draw_queries(LONG_RING, asked, conf.heads, 6, KNOWN_UNTIL_S, generator)
+        targets = draw_targets(seen, NEXT, generator)
+        assert len(queries) > 0
+        loss, _ = stepper.take([Batch(seen, targets, len(seen), queries)], np.random.default_rng(5))
         assert np.isfinite(loss)
     after = stepper.network.heads.hidden["gap"].kernel.numpy()
     assert np.isfinite(after).all()

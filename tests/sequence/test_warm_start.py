@@ -10,7 +10,7 @@ import pytest
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, rows
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import OptimiserConf, TargetsConf
+from ulm_spark.sequence.conf import HeadsConf, OptimiserConf, TargetsConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.launch import VOCABULARY as VOCABULARY_FILE
 from ulm_spark.sequence.models.network import NextItem, build_network
@@ -20,7 +20,7 @@ from ulm_spark.sequence.rows import Rows
 from ulm_spark.sequence.step import Stepper
 from ulm_spark.sequence.targets import draw_targets
 from ulm_spark.sequence.validation import Validator
-from ulm_spark.sequence.warm_start import Taken, begin_with
+from ulm_spark.sequence.warm_start import Taken, adapt_from, begin_with
 
 CONF = replace(
     SMALL,
@@ -94,3 +94,19 @@ def test_a_folder_without_a_model_and_one_of_another_width_are_refused(
     wider = build_network(replace(CONF, model=replace(CONF.model, dim=16)), N_ITEMS, no_prior(N_ITEMS))
     with pytest.raises(TrainingError, match="of width"):
         begin_with(wider, VOCABULARY, earlier[1])
+
+
+def test_a_trunk_is_tuned_by_few_parameters_and_only_where_it_is_the_same(earlier: tuple[NextItem, Path]) -> None:
+    tasks = replace(CONF, heads=HeadsConf(tasks=("churn",)))
+    tuned = build_network(replace(tasks, seed=99), N_ITEMS, no_prior(N_ITEMS))
+    adapt_from(tuned, VOCABULARY, earlier[1], 1)
+    known = ring(VOCABULARY, VOCABULARY)
+    asked = (known.items, known.codes, known.gaps())
+    np.testing.assert_allclose(tuned(*asked), earlier[0](*asked), atol=1e-5)
+    assert tuned.heads is not None
+    moved = {id(variable) for layer in (tuned.body, tuned.heads) for variable in layer.trainable_variables}
+    assert {id(variable) for variable in tuned.trainable_variables} == moved
+    assert not tuned.body.blocks[0].widen._kernel.trainable
+    deeper = build_network(replace(tasks, model=replace(tasks.model, n_blocks=2)), N_ITEMS, no_prior(N_ITEMS))
+    with pytest.raises(TrainingError, match=r"training\.adapter: found .* weights"):
+        adapt_from(deeper, VOCABULARY, earlier[1], 1)

@@ -37,6 +37,7 @@ SECTIONS = (
     "metrics",
     "als",
     "training",
+    "lookalikes",
     "evaluation",
     "report",
     "pipeline",

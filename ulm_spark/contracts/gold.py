@@ -26,7 +26,7 @@ USER_SEGMENTS = Table(
     ),
     partition_by=("as_of",),
     writer="segment_users",
-    readers=("build_report",),
+    readers=("build_report", "find_lookalikes"),
 )
 
 SEGMENT_PROFILES = Table(

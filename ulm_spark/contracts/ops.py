@@ -120,7 +120,7 @@ SEQUENCE_MODELS = _model_table(
     "sequence",
     "the network that names the next item",
     "train_sequence",
-    ("recommend_next_items", "build_report"),
+    ("recommend_next_items", "embed_users", "build_report"),
 )
 
 REPORTS = Table(

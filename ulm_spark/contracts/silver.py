@@ -292,7 +292,7 @@ ITEM_VOCABULARY = Table(
     ),
     partition_by=("as_of",),
     writer="build_sequences",
-    readers=("train_sequence", "recommend_next_items"),
+    readers=("train_sequence", "recommend_next_items", "embed_users"),
 )
 
 CATEGORY_VOCABULARY = Table(
@@ -348,5 +348,5 @@ SEQUENCES = Table(
     properties=(("delta.enableDeletionVectors", "false"),),
     keeps_files=True,
     writer="build_sequences",
-    readers=("train_sequence", "recommend_next_items"),
+    readers=("train_sequence", "recommend_next_items", "embed_users"),
 )

@@ -6,6 +6,7 @@ code.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -139,6 +140,21 @@ def _listed(part: pd.DataFrame, scores: NDArray[np.float32], top_n: int) -> pd.D
 def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str, identity: Attribution) -> DataFrame:
     """The lists of the run's day by the model stored at path. Out: gold.next_item_recommendations.
 
+    Errors: as checked_model.
+    """
+    as_of = ledger.as_of
+    folder, trained = checked_model(ledger, path)
+    is_day = F.col("as_of") == F.lit(as_of)
+    seen = bought_items(attributed_events(ledger, identity), as_of, zone) if conf.targets.exclude_seen else None
+    model = ledger.lake.spark.sparkContext.broadcast((folder / ONNX).read_bytes())
+    sequences, vocabulary = ledger.read(SEQUENCES).where(is_day), ledger.read(ITEM_VOCABULARY).where(is_day)
+    length = trained.conf.model.max_length  # scoring follows the model, whatever the config says now
+    return recommend_next(sequences, seen, vocabulary, model, path, length, conf.top_n, as_of)
+
+
+def checked_model(ledger: Run, path: str) -> tuple[Path, Manifest]:
+    """The folder of the model stored at path, and what it was trained on.
+
     Errors: DataQualityError where the items were numbered anew since the model was trained, or where the sequences
     are written in another vocabulary than the model's.
     """
@@ -151,15 +167,9 @@ def recommend_by(ledger: Run, path: str, conf: TrainingConf, zone: str, identity
             f"{SEQUENCES.name}: found the sequences and items of {as_of} in vocabulary {', '.join(versions)}; expected "
             f"that of the model of {path}, {trained.snapshot.vocabulary_version}. Run train_sequence again."
         )
-    is_day = F.col("as_of") == F.lit(as_of)
-    vocabulary = ledger.read(ITEM_VOCABULARY).where(is_day)
-    if vocabulary_checksum(day_vocabulary(vocabulary, as_of)) != trained.snapshot.vocabulary_checksum:
+    if vocabulary_checksum(day_vocabulary(ledger.read(ITEM_VOCABULARY), as_of)) != trained.snapshot.vocabulary_checksum:
         raise DataQualityError(
             f"{ITEM_VOCABULARY.name}: found the items of {as_of} in another numbering than the model of {path} was "
             "trained on; expected the same. Run train_sequence again."
         )
-    seen = bought_items(attributed_events(ledger, identity), as_of, zone) if conf.targets.exclude_seen else None
-    model = ledger.lake.spark.sparkContext.broadcast((folder / ONNX).read_bytes())
-    sequences = ledger.read(SEQUENCES).where(is_day)
-    length = trained.conf.model.max_length  # scoring follows the model, whatever the config says now
-    return recommend_next(sequences, seen, vocabulary, model, path, length, conf.top_n, as_of)
+    return folder, trained

@@ -46,10 +46,9 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     # Other code may have other weights by the same names: it begins anew.
     checkpoints = f"_checkpoints/sequence/{training_key(snapshot, conf)}-{code_version()}"
     local = ledger.lake.files.local(checkpoints) or own_scratch(checkpoints)
-    earlier = _earlier_model(ledger) if conf.continues else ""
     tables = (ledger.read(ITEM_VOCABULARY), ledger.read(CATEGORY_VOCABULARY))
     attributes = day_attributes(*tables, ledger.as_of, conf.model.attributes)
-    manifest = Manifest(snapshot, conf, str(folder.local), str(local), earlier, attributes)
+    manifest = Manifest(snapshot, conf, str(folder.local), str(local), _begin_from(ledger, conf), attributes)
     metrics = train_in(folder.local, manifest, vocabulary, ledger)
     ledger.publish(folder)
     settings = json.dumps(json.loads(manifest.to_json())["conf"])
@@ -58,14 +57,27 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     shutil.rmtree(local, ignore_errors=True)  # registered; a killed run leaves it to be found again
 
 
-def _earlier_model(ledger: Run) -> str:
-    """The folder of the latest model of an earlier day, empty without one."""
+def _begin_from(ledger: Run, conf: TrainingConf) -> str:
+    """The folder of the model that a training begins with, empty for none."""
+    if not (conf.continues or conf.adapter.rank):
+        return ""
+    path = conf.adapter.model or _latest_path(ledger)
+    if path:
+        return str(ledger.model_dir(path).local)
+    if conf.adapter.rank:
+        raise TrainingError(
+            f"training.adapter: found no model of a day before {ledger.as_of}; expected one to tune. Run "
+            "train_sequence for an earlier day, name a model in training.adapter.model, or set its rank to 0."
+        )
+    ledger.progress("no earlier model to continue: it begins anew")
+    return ""
+
+
+def _latest_path(ledger: Run) -> str:
+    """Of the latest model of an earlier day, empty without one."""
     earlier = ledger.read(SEQUENCE_MODELS).where(F.col("as_of") < F.lit(ledger.as_of))
     latest = earlier.orderBy(F.desc("as_of")).select("path").first()
-    if latest is None:
-        ledger.progress("no earlier model to continue: it begins anew")
-        return ""
-    return str(ledger.model_dir(latest["path"]).local)
+    return "" if latest is None else str(latest["path"])
 
 
 def train_in(folder: Path, manifest: Manifest, vocabulary: list[str], ledger: Run) -> dict[str, float]:

@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -75,11 +75,16 @@ def cut(
     drawn = np.random.default_rng((*seed, _TARGETS, rank))
     for step in np.random.default_rng((*seed, _ORDER)).permutation(n_steps):
         part = parts[step]
-        row, length = examples.row[part], max(int(examples.n_events[part].max(initial=0)), 2)
-        chosen = rows.until(row, examples.end[part], length) if len(part) else Rows.blank(length)
+        row, end = examples.row[part], examples.end[part]
+        chosen = rows.until(row, end, rows.items.shape[1]) if len(part) else Rows.blank(rows.items.shape[1])
+        queries = None
+        if conf.heads.tasks:
+            asked, length = is_asked[row] if len(part) else np.zeros(1, bool), conf.model.max_length
+            chosen, queries = draw_queries(chosen, asked, conf.heads, length, known_until_s, drawn)
+        n_cut = chosen.items.shape[1] - max(int(chosen.is_item.sum(axis=1).max()), 2)
+        chosen = chosen.last(chosen.items.shape[1] - n_cut)
+        queries = replace(queries, place=queries.place - np.int32(n_cut)) if queries is not None else None
         targets = draw_targets(chosen, conf.targets, drawn)
-        asked = is_asked[row] if len(part) else np.zeros(1, bool)
-        queries = draw_queries(chosen, asked, conf.heads, known_until_s, drawn) if conf.heads.tasks else None
         yield Batch(chosen, targets, len(part), queries)
 
 

@@ -31,6 +31,7 @@ class Progress:
     best_epoch: int = 0
     best_ndcg: float = -1.0
     best_loss: float = 0.0
+    best_score: float = 0.0
     n_worse: int = 0
 
     def numbers(self) -> NDArray[np.float64]:

@@ -189,9 +189,12 @@ class HeadsConf:
     """Part ``training.heads``: what the trunk learns beside the next item.
 
     tasks: of action (kind of the next event), gap (time to it), churn (nothing bought within horizon_days), value
-    (what is paid within them) and conversion (the open visit ends in a purchase). n_queries: instants of each sequence
-    that an epoch asks about, half of them those of events. visit_gap_s: silence that a visit survives. weight: of the
-    mean loss of a task beside that of the next item, the same for each. next_item: learn it too, or the tasks alone.
+    (what is paid within them) and conversion (the open visit ends in a purchase). Sequences are read twice as long as
+    the model's max_length, so that what comes after a full history is known: let them hold that many. n_queries:
+    instants of each sequence that an epoch asks about, half of them those of events. visit_gap_s: silence that a visit
+    survives. weight: of the mean loss of a task beside that of the next item, the same for each. into_trunk: share of
+    the tasks' gradient that reaches the trunk, which otherwise learns by heart what became of whom. next_item: learn
+    it too, or the tasks alone.
     """
 
     tasks: tuple[Task, ...] = ()
@@ -199,6 +202,7 @@ class HeadsConf:
     n_queries: int = 4
     visit_gap_s: int = 1800
     weight: float = 0.2
+    into_trunk: float = 0.1
     next_item: bool = True
 
     def __post_init__(self) -> None:
@@ -206,8 +210,26 @@ class HeadsConf:
         _at_least_one(self, where, ("horizon_days", "n_queries", "visit_gap_s"))
         _named(self.tasks, get_args(Task), f"{where}.tasks")
         require(self.weight > 0, f"{where}.weight", self.weight, "a number above 0")
+        require(0 <= self.into_trunk <= 1, f"{where}.into_trunk", self.into_trunk, "0 to 1")
         something = "true where tasks name none"
         require(self.next_item or bool(self.tasks), f"{where}.next_item", self.next_item, something)
+
+
+@dataclass(frozen=True)
+class AdapterConf:
+    """Part ``training.adapter``: tune few parameters of a model that is there, for other tasks or another time.
+
+    rank: of the change beside each matrix of the trunk; 0 trains everything. model: that model, as its path stands in
+    ops.sequence_models; empty for the latest of an earlier day. training.model must be as it was there.
+    """
+
+    rank: int = 0
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        require(self.rank >= 0, "training.adapter.rank", self.rank, "0 or more")
+        is_used = bool(self.rank) or not self.model
+        require(is_used, "training.adapter.model", self.model, "empty where training.adapter.rank is 0")
 
 
 @dataclass(frozen=True)
@@ -284,10 +306,11 @@ class TrainingConf:
     batch_size: sequences of a batch, over all ranks together, however many there are; with targets.prefixes as many
     prefixes as they have. precision: what the network computes in; weights, scores and losses are float32 always, and
     so is what is exported. Neither of the low ones gains anything on a CPU. max_epochs: at most. patience: epochs
-    without a better validation NDCG@10 before it stops. seed: of everything random. validation_share: share of users,
-    chosen by a hash, whose last instant is held out for stopping. max_validation_users: at most, over all ranks.
-    continues: begin with the weights of the latest model of an earlier day, and the vectors of the items that it knew.
-    checkpoint_minutes: between two checkpoints, where an epoch is longer. top_n: length of a list of recommendations.
+    without a better validation before it stops: of NDCG@10, with tasks of its logarithm less the sum of their losses.
+    seed: of everything random. validation_share: share of users, chosen by a hash, whose last instant is held out for
+    stopping, and of whom tasks ask nothing. max_validation_users: at most, over all ranks. continues: begin with the
+    weights of the latest model of an earlier day, and the vectors of the items that it knew. checkpoint_minutes:
+    between two checkpoints, where an epoch is longer. top_n: length of a list of recommendations.
     """
 
     model: ModelConf = field(default_factory=ModelConf)
@@ -295,6 +318,7 @@ class TrainingConf:
     prior: PriorConf = field(default_factory=PriorConf)
     loss: LossConf = field(default_factory=LossConf)
     heads: HeadsConf = field(default_factory=HeadsConf)
+    adapter: AdapterConf = field(default_factory=AdapterConf)
     optimiser: OptimiserConf = field(default_factory=OptimiserConf)
     feed: FeedConf = field(default_factory=FeedConf)
     launch: LaunchConf = field(default_factory=LaunchConf)
@@ -330,6 +354,11 @@ class TrainingConf:
     def ranks(self) -> int:
         """Processes that train."""
         return 1 if self.launch.launcher == "inline" else self.launch.n_ranks
+
+    @property
+    def read_length(self) -> int:
+        """Events of a sequence that are read: those that the model sees, with tasks as many again."""
+        return self.model.max_length * (2 if self.heads.tasks else 1)
 
     @property
     def is_elastic(self) -> bool:

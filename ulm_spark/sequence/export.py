@@ -1,6 +1,7 @@
 """The trained network as files that score without this package: ONNX, which needs no TensorFlow, and a SavedModel."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,49 +11,92 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from ulm_spark.sequence.compact_onnx import store_codes
-from ulm_spark.sequence.launch import METRICS, ONNX, SAVED_MODEL, WEIGHTS
+from ulm_spark.sequence.facts import N_FACTS
+from ulm_spark.sequence.head_losses import expected_value
+from ulm_spark.sequence.launch import METRICS, ONNX, READER, SAVED_MODEL, WEIGHTS
 from ulm_spark.sequence.models.adapters import merged_weights
 from ulm_spark.sequence.models.learned_codes import LearnedCodes
 from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.models.quantised_items import CODES
 
 _OPSET = 17
+Outputs = dict[str, tf.Tensor]
+_SERVED: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "action": tf.nn.softmax,
+    "gap": tf.nn.softmax,
+    "churn": lambda said: tf.sigmoid(said[:, 0]),
+    "value": expected_value,
+    "conversion": lambda said: tf.sigmoid(said[:, 0]),
+}
+_NAMES = {
+    "action": "p_action", "gap": "p_gap", "churn": "p_churn", "value": "expected_value", "conversion": "p_conversion",
+}  # fmt: skip
+
+
+_HISTORY = (
+    tf.TensorSpec([None, None], tf.int32, name="item_indices"),
+    tf.TensorSpec([None, None], tf.int32, name="event_codes"),
+    tf.TensorSpec([None, None], tf.int64, name="gap_seconds"),
+)
+_INSTANT = (tf.TensorSpec([None], tf.int64, name="elapsed_s"), tf.TensorSpec([None, N_FACTS], tf.float32, name="facts"))
 
 
 class Scorer(tf.Module):
-    """What serving calls: scores of all items after each history, with the popularity as known at as_of."""
+    """What serving calls. Histories are padded on the left, and no longer than training's."""
 
     def __init__(self, network: NextItem) -> None:
         super().__init__(name="scorer")
         self.network = network
+        self.read_inputs = list(_HISTORY if network.heads is None else (*_HISTORY, *_INSTANT))
+        read = self._read_history if network.heads is None else self._read_instant
+        self.read = tf.function(read, input_signature=self.read_inputs)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, None], tf.int32, name="item_indices"),
-            tf.TensorSpec([None, None], tf.int32, name="event_codes"),
-            tf.TensorSpec([None, None], tf.int64, name="gap_seconds"),
-        ]
-    )
-    def scores(self, item_indices: tf.Tensor, event_codes: tf.Tensor, gap_seconds: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Histories padded on the left, no longer than training's.
+    @tf.function(input_signature=_HISTORY)
+    def scores(self, item_indices: tf.Tensor, event_codes: tf.Tensor, gap_seconds: tf.Tensor) -> Outputs:
+        """Of all items after each history, with the popularity as known at as_of, and what the history is like.
 
         scores: [batch, n_items + 1] float32; column i is item_index i, column 0, padding, is no item. states: [batch,
         dim] float32, what the network makes of the history, to be held against other users' and items.
         """
-        states = self.network(item_indices, event_codes, gap_seconds, training=False)[:, -1]
+        states = self._states(item_indices, event_codes, gap_seconds)
         now = tf.zeros(tf.shape(states)[:1], tf.int32)
         return {"scores": self.network.score_all(states, now), "states": states}
 
+    def _read_history(self, item_indices: tf.Tensor, event_codes: tf.Tensor, gap_seconds: tf.Tensor) -> Outputs:
+        return {"states": self._states(item_indices, event_codes, gap_seconds)}
+
+    def _read_instant(
+        self,
+        item_indices: tf.Tensor,
+        event_codes: tf.Tensor,
+        gap_seconds: tf.Tensor,
+        elapsed_s: tf.Tensor,
+        facts: tf.Tensor,
+    ) -> Outputs:
+        """What is said at an instant elapsed_s after the last event; facts: of facts_of.
+
+        p_churn, expected_value, p_conversion: [batch] float32. p_action: [batch, N_CODES], the next event's kind.
+        p_gap: [batch, N_BUCKETS], the bucket of the time to it. Of the tasks that the network learned.
+        """
+        states = self._states(item_indices, event_codes, gap_seconds)
+        assert self.network.heads is not None  # chosen in __init__
+        said = self.network.heads(states, elapsed_s, facts)
+        return {"states": states, **{_NAMES[task]: _SERVED[task](scores) for task, scores in said.items()}}
+
+    def _states(self, item_indices: tf.Tensor, event_codes: tf.Tensor, gap_seconds: tf.Tensor) -> tf.Tensor:
+        return self.network(item_indices, event_codes, gap_seconds, training=False)[:, -1]
+
 
 def export_model(network: NextItem, metrics: dict[str, float], folder: Path) -> None:
-    """Writes scorer.onnx, saved_model, weights.npz and metrics.json into folder."""
+    """Writes scorer.onnx, reader.onnx, saved_model, weights.npz and metrics.json into folder."""
     serving, weights = _served(network)
     np.savez(folder / WEIGHTS, **weights)
     scorer = Scorer(serving)
-    tf.saved_model.save(scorer, str(folder / SAVED_MODEL), signatures={"serving_default": scorer.scores})
-    signature = list(scorer.scores.input_signature)
-    tf2onnx.convert.from_function(scorer.scores, signature, opset=_OPSET, output_path=str(folder / ONNX))
-    store_codes(folder / ONNX)
+    signatures = {"serving_default": scorer.scores, "read": scorer.read}
+    tf.saved_model.save(scorer, str(folder / SAVED_MODEL), signatures=signatures)
+    for function, inputs, name in ((scorer.scores, _HISTORY, ONNX), (scorer.read, scorer.read_inputs, READER)):
+        tf2onnx.convert.from_function(function, list(inputs), opset=_OPSET, output_path=str(folder / name))
+        store_codes(folder / name)
     (folder / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 

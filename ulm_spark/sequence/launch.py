@@ -19,6 +19,7 @@ VOCABULARY = "vocabulary.json"
 METRICS = "metrics.json"
 SAVED_MODEL = "saved_model"
 ONNX = "scorer.onnx"
+READER = "reader.onnx"
 LOGS = "logs"
 WEIGHTS = "weights.npz"
 _HOSTS = "hosts.sh"
@@ -140,10 +141,11 @@ class Listener:
 
 def epoch_text(numbers: dict[str, float], max_epochs: int) -> str:
     """An epoch in words."""
+    losses = "".join(f", {name} {value:.3f}" for name, value in numbers.items() if name.endswith("_loss"))
     return (
         f"epoch {numbers['epoch']:.0f}/{max_epochs}: loss {numbers['loss']:.4f}, validation NDCG@10 "
-        f"{numbers['ndcg']:.4f} over {numbers['n_validation']:.0f} users, {numbers['rows_per_s']:,.0f} sequences/s, "
-        f"{numbers['wait_share']:.0%} of the time waiting for rows"
+        f"{numbers['ndcg']:.4f} over {numbers['n_validation']:.0f} users{losses}, "
+        f"{numbers['rows_per_s']:,.0f} sequences/s, {numbers['wait_share']:.0%} of the time waiting for rows"
     )
 
 

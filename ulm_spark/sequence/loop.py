@@ -16,6 +16,7 @@ from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.batches import Ahead, Batch, cut, examples_of
 from ulm_spark.sequence.checkpoint import Arrays, Checkpoint, Progress
 from ulm_spark.sequence.codes import Float64s, codes_of_factors, gram_of, item_factors
+from ulm_spark.sequence.fact_scale import fact_scale
 from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
 from ulm_spark.sequence.plan import Pool, epoch_order, list_files, pools_of
@@ -24,11 +25,13 @@ from ulm_spark.sequence.ranks import Ranks
 from ulm_spark.sequence.rows import Float32s, Rows
 from ulm_spark.sequence.snapshot import Manifest
 from ulm_spark.sequence.step import Stepper
-from ulm_spark.sequence.validation import Measured, Validator, is_validation, training_part
-from ulm_spark.sequence.warm_start import begin_with
+from ulm_spark.sequence.task_validation import TaskValidator
+from ulm_spark.sequence.validation import Measured, Validator, is_apart, is_validation, training_part
+from ulm_spark.sequence.warm_start import adapt_from, begin_with
 
 Report = Callable[[dict[str, float]], None]
 Keep = Callable[[Checkpoint], None]
+_LEAST_NDCG = 1e-3
 _NEGATIVES, _DROPOUT = 21, 22  # streams of random numbers of one pool
 _CODES = 23  # and of the whole
 
@@ -48,7 +51,7 @@ class Training:
         self._manifest, self._ranks = manifest, ranks
         self._conf, snapshot = manifest.conf, manifest.snapshot
         conf = self._conf
-        self._feed = Feed(conf.feed, conf.model.max_length, ranks.rank, ranks.size)
+        self._feed = Feed(conf.feed, conf.read_length, ranks.rank, ranks.size)
         files = list_files(snapshot.files)
         self._pools = pools_of(files, conf.seed, conf.feed.shuffle_rows)
         self._check_rows(sum(file.n_rows for file in files))
@@ -58,12 +61,23 @@ class Training:
         self._periods, validation, prior = self._survey()
         network = build_network(conf, snapshot.n_items, prior, manifest.attributes)
         self._assign_codes(network)
-        if manifest.begin_from:
+        if network.heads is not None:
+            shard = (self._feed.read(pool) for pool in self._pools)
+            length, until_s = conf.model.max_length, snapshot.known_until_s
+            mean, deviation = fact_scale(shard, snapshot.n_rows, length, until_s, ranks)
+            network.heads.mean.assign(mean)
+            network.heads.deviation.assign(deviation)
+        if conf.adapter.rank:
+            adapt_from(network, vocabulary, Path(manifest.begin_from), conf.adapter.rank, manifest.attributes)
+        elif manifest.begin_from:
             begin_with(network, vocabulary, Path(manifest.begin_from), manifest.attributes)
         n_steps = sum(pool.n_steps(ranks.size, self._rank_batch) for pool in self._pools)
         self._stepper = Stepper(network, conf, self._periods, ranks, n_steps * conf.max_epochs)
         seen = conf.targets.exclude_seen
-        self._validator = Validator(network, validation, self._periods, ranks, exclude_seen=seen)
+        ranked = validation.take(np.flatnonzero(is_validation(validation, self._share))).last(conf.model.max_length)
+        ranked = ranked if conf.heads.next_item else Rows.empty(2)
+        self._validator = Validator(network, ranked, self._periods, ranks, exclude_seen=seen)
+        self._task_validator = TaskValidator(network, validation, conf, snapshot.known_until_s, ranks)
         self._waited_s = 0.0
 
     @property
@@ -89,23 +103,36 @@ class Training:
             progress = self._epoch(progress, partial(self._keep, keep, best))
             trained_s = time.monotonic() - begun_epoch_s
             loss = progress.losses / progress.weights if progress.weights else 0.0
-            found = self._validated()
+            found, task_losses = self._validated()
             progress = replace(progress, epoch=progress.epoch + 1, n_pools=0, losses=0.0, weights=0.0)
             # Without validation users the loss decides; both numbers are equal on all ranks, so all stop together.
-            is_first = progress.best_epoch == 0
-            is_better = found.ndcg > progress.best_ndcg if found.n_users else is_first or loss < progress.best_loss
-            if is_better:
+            score = self._score(found, task_losses) if found.n_users or task_losses else -loss
+            if progress.best_epoch == 0 or score > progress.best_score:
                 progress = replace(progress, best_epoch=progress.epoch, best_ndcg=found.ndcg, best_loss=loss, n_worse=0)
+                progress = replace(progress, best_score=score)
                 best = self._weights()
             else:
                 progress = replace(progress, n_worse=progress.n_worse + 1)
             keep(self._checkpoint(progress, best))
             n_trained += self._manifest.snapshot.n_rows
-            report(self._told(progress, loss, found, trained_s))
+            told = {f"{task}_loss": task_loss for task, task_loss in task_losses.items()}
+            report({**self._told(progress, loss, found, trained_s), **told})
         for variable, value in zip(self._stepper.network.trainable_variables, best, strict=True):
             variable.assign(value)
         seconds = time.monotonic() - begun_s
-        return Trained(self._stepper.network, self._metrics(progress, seconds, n_trained))
+        metrics = self._metrics(progress, seconds, n_trained)
+        metrics |= {f"validation_{task}_loss": loss for task, loss in self._task_validator.measure().items()}
+        return Trained(self._stepper.network, metrics)
+
+    def _score(self, found: Measured, task_losses: dict[str, float]) -> float:
+        """What the best epoch has most of: NDCG; with tasks its logarithm less their losses.
+
+        A hundredth more of NDCG counts as much as a hundredth of a nat less, whatever the tasks weigh in training.
+        """
+        if not task_losses:
+            return found.ndcg
+        of_items = math.log(max(found.ndcg, _LEAST_NDCG)) if self._conf.heads.next_item else 0.0
+        return of_items - sum(task_losses.values())
 
     def _told(self, progress: Progress, loss: float, found: Measured, trained_s: float) -> dict[str, float]:
         return {
@@ -125,8 +152,8 @@ class Training:
         for pool in self._pools:
             rows = self._feed.read(pool)
             first_at_s = min(first_at_s, int(rows.at_s[rows.is_item].min(initial=first_at_s)))
-            chosen.append(rows.take(np.flatnonzero(is_validation(rows, self._share))))
-        validation = Rows.join(chosen, self._conf.model.max_length)
+            chosen.append(rows.take(np.flatnonzero(is_apart(rows, self._share))))
+        validation = Rows.join(chosen, self._conf.read_length)
         periods = Periods.back_to(self._ranks.least(first_at_s), snapshot.known_until_s, conf.days)
         if not conf.is_used:
             return replace(periods, n_periods=1), validation, no_prior(snapshot.n_items)
@@ -185,7 +212,7 @@ class Training:
         """As many steps on each rank, each of so many batches."""
         for pool in pools:
             whole = self._feed.read(pool)
-            is_asked = ~is_validation(whole, self._share)  # a part of the others is held out, and would be missed
+            is_asked = ~is_apart(whole, self._share)
             rows = training_part(whole, self._share)
             examples = examples_of(rows, self._conf.targets)
             known_until_s = self._manifest.snapshot.known_until_s
@@ -211,13 +238,13 @@ class Training:
                 "changed since it was taken: run train_sequence again, and keep VACUUM away."
             )
 
-    def _validated(self) -> Measured:
+    def _validated(self) -> tuple[Measured, dict[str, float]]:
         """Validation of the weights as they would be exported."""
         weights = self._stepper.network.trainable_variables
         own = [weight.numpy() for weight in weights]
         for weight, value in zip(weights, self._weights(), strict=True):
             weight.assign(value)
-        found = self._validator.measure()
+        found = self._validator.measure(), self._task_validator.measure()
         for weight, value in zip(weights, own, strict=True):
             weight.assign(value)
         return found

@@ -1,10 +1,12 @@
 """What comes after an instant? Questions about a user at any time, with the answers that the sequence itself holds."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from ulm_spark.sequence.conf import HeadsConf
+from ulm_spark.sequence.facts import facts_of
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Bools, Float32s, Int32s, Int64s, Rows
 
 
@@ -12,15 +14,17 @@ from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Bools, Float32s, Int32
 class Queries:
     """m questions: what follows the last event at or before an instant.
 
-    row, place: [m] int32, that event. elapsed_s: [m] int64 from it to the instant. The answers, each with its weight,
-    1 where it is known, else 0: next_code [m] int32 and until_next_s [m] int64, kind of the next event and time to it
-    from the instant; is_gone [m] float32, 1 where nothing is bought within the horizon; value [m] float32, what is
-    paid within it; is_buying [m] float32, 1 where the visit that the event belongs to goes on to a purchase.
+    row, place: [m] int32, that event. elapsed_s: [m] int64 from it to the instant. facts: [m, N_FACTS] float32, of
+    facts_of. The answers, each with its weight, 1 where it is known, else 0: next_code [m] int32 and until_next_s [m]
+    int64, kind of the next event and time to it from the instant, or without one the time until which none came;
+    is_gone [m] float32, 1 where nothing is bought within the horizon; value [m] float32, what is paid within it;
+    is_buying [m] float32, 1 where the visit that the event belongs to goes on to a purchase.
     """
 
     row: Int32s
     place: Int32s
     elapsed_s: Int64s
+    facts: Float32s
     next_code: Int32s
     until_next_s: Int64s
     has_next: Float32s
@@ -33,54 +37,114 @@ class Queries:
     def __len__(self) -> int:
         return len(self.row)
 
+    @classmethod
+    def join(cls, parts: Sequence["Queries"]) -> "Queries":
+        """All questions of one part or more, in order."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
 
 def draw_queries(
-    rows: Rows, is_kept: Bools, conf: HeadsConf, known_until_s: int, generator: np.random.Generator
-) -> Queries:
-    """n_queries instants of each row with an event, drawn evenly from its first event to known_until_s.
+    rows: Rows, is_kept: Bools, conf: HeadsConf, length: int, known_until_s: int, generator: np.random.Generator
+) -> tuple[Rows, Queries]:
+    """What a model sees of each row, its last ``length`` events up to an instant, and n_queries questions of it.
 
-    In:   is_kept [n], False for rows of which nothing is asked, such as those with a part held out.
-    Rule: half of the instants are those of events, where visits are open; the others any second. The outcome of an
-          instant is known where the horizon ends by known_until_s; the next event where the sequence has one; how a
-          visit ends where visit_gap_s has gone by since its last event by known_until_s.
+    In:   rows that hold more events than a model sees; is_kept [n], False for rows of which nothing is asked, such as
+          those with a part held out.
+    Out:  windows [n, length], of rows of which nothing is asked their last events; the questions' places are the
+          windows'.
+    Rule: the first instant of each row is drawn from its first event to known_until_s, and the window ends with the
+          last event before it; the others are drawn from the window's time. Half of them are those of events, where
+          visits are open; the rest any second. The outcome of an instant is known where the horizon ends by
+          known_until_s; the next event where the sequence has one; how a visit that is open ends where visit_gap_s
+          has gone by since its last event by known_until_s.
+    Edge: of a row that is full, whose first events are cut off, the first ``length`` events are only looked back to: a
+          model that saw as many events as it can see at the end of rows alone would take many for the end. Where rows
+          hold no more than that, nothing is asked of full ones.
     """
-    chosen = np.flatnonzero(is_kept & rows.is_item.any(axis=1))
-    row = np.repeat(chosen, conf.n_queries)
-    at_s, place = _instants(rows, row, known_until_s, generator)
+    n_places = rows.items.shape[1]
+    n_events = rows.is_item.sum(axis=1)
+    first = n_places - n_events
+    first = np.where(first == 0, min(length, n_places) - 1, first)
+    kept = np.flatnonzero(is_kept & (n_events > 0) & ((n_events < n_places) | (n_places > length)))
+    ends = np.full(len(rows), n_places - 1)
+    until_s = np.full(len(kept), known_until_s)
+    at_s, ends[kept] = _instants(rows, kept, first[kept], until_s, generator)
+    row = np.repeat(kept, conf.n_queries - 1)
+    next_s = np.append(rows.at_s, np.zeros((len(rows), 1), np.int64), axis=1)[np.arange(len(rows)), ends + 1]
+    until_s = np.where(ends + 1 < n_places, next_s, known_until_s)[row]
+    begins = np.maximum(first, ends - length + 1)
+    more_s, more = _instants(rows, row, begins[row], until_s, generator)
+    row, place, at_s = np.append(kept, row), np.append(ends[kept], more), np.append(at_s, more_s)
+    queries = answer_queries(rows, row, place, at_s, conf, length, known_until_s)
+    windows = rows.until(np.arange(len(rows)), ends + 1, length)
+    return windows, replace(queries, place=(place - ends[row] + length - 1).astype(np.int32))
+
+
+def answer_queries(
+    rows: Rows, row: Int64s, place: Int64s, at_s: Int64s, conf: HeadsConf, length: int, known_until_s: int
+) -> Queries:
+    """The questions at these instants, with the answers that the rows hold.
+
+    In: row, place, at_s [m], as Queries'; length, so many events are looked back to.
+    """
     later_s = rows.at_s[row] - at_s[:, None]  # of each event after the instant
-    length = rows.items.shape[1]
-    is_later = rows.is_item[row] & (np.arange(length) > place[:, None])
+    n_places = rows.items.shape[1]
+    is_later = rows.is_item[row] & (np.arange(n_places) > place[:, None])
     is_bought = is_later & (rows.codes[row] == PURCHASE_CODE)
     is_within = is_bought & (later_s <= conf.horizon_days * DAY_S)
-    has_next = place < length - 1
-    following = np.minimum(place + 1, length - 1)
+    has_next = place < n_places - 1
+    following = np.minimum(place + 1, n_places - 1)
     is_buying, has_visit = _visits(rows, row, place, is_bought, conf.visit_gap_s, known_until_s)
-    is_at_event = rows.at_s[row, place] == at_s
+    elapsed_s = at_s - rows.at_s[row, place]
+    asked = (row.astype(np.int32), place.astype(np.int32), elapsed_s)
     return Queries(
-        row.astype(np.int32),
-        place.astype(np.int32),
-        at_s - rows.at_s[row, place],
+        *asked,
+        facts_of(rows, *asked, length),
         np.where(has_next, rows.codes[row, following], 0).astype(np.int32),
-        np.where(has_next, rows.at_s[row, following] - at_s, 0),
+        np.where(has_next, rows.at_s[row, following], known_until_s) - at_s,
         has_next.astype(np.float32),
         (~is_within.any(axis=1)).astype(np.float32),
         np.where(is_within, rows.amounts[row], 0.0).sum(axis=1).astype(np.float32),
         (at_s + conf.horizon_days * DAY_S <= known_until_s).astype(np.float32),
         is_buying.astype(np.float32),
-        (has_visit & is_at_event).astype(np.float32),
+        (has_visit & (elapsed_s <= conf.visit_gap_s)).astype(np.float32),
     )
 
 
-def _instants(rows: Rows, row: Int64s, known_until_s: int, generator: np.random.Generator) -> tuple[Int64s, Int64s]:
-    """(second, place of the last event at or before it) of each question."""
-    length = rows.items.shape[1]
-    n_events = rows.is_item[row].sum(axis=1)
-    first_s = rows.at_s[row, length - n_events]
-    any_s = first_s + np.floor(generator.random(len(row)) * (known_until_s - first_s)).astype(np.int64)
-    drawn = length - n_events + np.floor(generator.random(len(row)) * n_events).astype(np.int64)
-    at_s = np.where(generator.random(len(row)) < 0.5, rows.at_s[row, drawn], any_s)
-    is_before = rows.is_item[row] & (rows.at_s[row] <= at_s[:, None])
-    return at_s, length - n_events + is_before.sum(axis=1) - 1
+def fixed_queries(
+    rows: Rows, n_windows: int, conf: HeadsConf, length: int, known_until_s: int, seed: int
+) -> tuple[Rows, Queries]:
+    """n_windows windows of each row, a question of each: the same of a row whatever rows are beside it."""
+    one, alone = HeadsConf(conf.tasks, conf.horizon_days, 1, conf.visit_gap_s), np.ones(1, bool)
+    windows: list[Rows] = []
+    parts: list[Queries] = []
+    for number, key in enumerate(rows.user_key):
+        drawn = np.random.default_rng((seed, int(key)))
+        of_row = rows.take(np.full(n_windows, number))
+        seen, queries = draw_queries(of_row, np.repeat(alone, n_windows), one, length, known_until_s, drawn)
+        parts.append(replace(queries, row=queries.row + np.int32(number * n_windows)))
+        windows.append(seen)
+    if not parts:
+        return draw_queries(rows, alone[:0], one, length, known_until_s, np.random.default_rng(seed))
+    return Rows.join(windows, length), Queries.join(parts)
+
+
+def _instants(
+    rows: Rows, row: Int64s, first: Int64s, until_s: Int64s, generator: np.random.Generator
+) -> tuple[Int64s, Int64s]:
+    """(second, place of the last event at or before it) of each question, from a row's event ``first`` to until_s.
+
+    Edge: until_s is the second of an event that is not meant any more, or the end of what is known.
+    """
+    is_item, at_s = rows.is_item[row], rows.at_s[row]
+    is_meant = is_item & (np.arange(rows.items.shape[1]) >= first[:, None]) & (at_s < until_s[:, None])
+    n_meant = np.maximum(is_meant.sum(axis=1), 1)
+    first_s = at_s[np.arange(len(row)), first]
+    any_s = first_s + np.floor(generator.random(len(row)) * np.maximum(until_s - first_s, 1)).astype(np.int64)
+    drawn = first + np.floor(generator.random(len(row)) * n_meant).astype(np.int64)
+    now_s = np.where(generator.random(len(row)) < 0.5, at_s[np.arange(len(row)), drawn], any_s)
+    return now_s, rows.items.shape[1] - 1 - (is_item & (at_s > now_s[:, None])).sum(axis=1)
 
 
 def _visits(

@@ -13,12 +13,14 @@ import tensorflow as tf
 
 from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.head_losses import head_losses
 from ulm_spark.sequence.loss_scale import LossScale
 from ulm_spark.sequence.losses import draw_evenly, draw_negatives, full_loss, gbce_loss, sampled_loss
 from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.optimiser import Optimiser
 from ulm_spark.sequence.prior import Periods
+from ulm_spark.sequence.queries import Queries
 from ulm_spark.sequence.ranks import Gradient, Ranks
 from ulm_spark.sequence.rows import Float32s
 
@@ -37,6 +39,7 @@ _INPUTS = {
 _QUERY_INPUTS = {
     "asked": tf.TensorSpec([None, 2], tf.int32),  # row and place of each question
     "elapsed_s": tf.TensorSpec([None], tf.int64),
+    "facts": tf.TensorSpec([None, N_FACTS], tf.float32),
     "next_code": tf.TensorSpec([None], tf.int32),
     "until_next_s": tf.TensorSpec([None], tf.int64),
     **{
@@ -44,10 +47,8 @@ _QUERY_INPUTS = {
         for name in ("has_next", "is_gone", "value", "has_outcome", "is_buying", "has_visit")
     },
 }
-# The field of Queries that says whether a task's answer is known.
-_KNOWN = {
-    "action": "has_next", "gap": "has_next", "churn": "has_outcome", "value": "has_outcome", "conversion": "has_visit",
-}  # fmt: skip
+# The field of Queries that says whether a task's answer is known; of a gap it always is, to the end or up to now.
+_KNOWN = {"action": "has_next", "churn": "has_outcome", "value": "has_outcome", "conversion": "has_visit"}
 
 
 class Stepper:
@@ -57,8 +58,9 @@ class Stepper:
         self.network = network
         self._conf = conf
         self._kind = conf.loss.kind_for(network.n_items)
-        # Among all items every row of a table has a gradient; among some that are drawn few have.
-        tables = [] if self._kind == "full" else network.tables
+        # Among all items every row of a table has a gradient; among some that are drawn few have. Without the next
+        # item one of the tables has none at all.
+        tables = network.tables if self._kind != "full" and conf.heads.next_item else []
         self._is_table = [any(weight is table for table in tables) for weight in network.trainable_variables]
         moving = replace(conf.optimiser, learning_rate=conf.optimiser.rate_for(conf.step_size))
         self.optimiser = Optimiser(network.trainable_variables, moving, n_steps, tables)
@@ -84,12 +86,13 @@ class Stepper:
     def take(self, batches: Sequence[Batch], generator: np.random.Generator) -> tuple[float, float]:
         """One step over batches; (sum of the next item's losses, sum of weights) over all ranks.
 
-        generator: equal on all ranks.
+        With tasks: (what the step makes less, the sum of mean losses by their weights; 1). generator: equal on all
+        ranks.
         """
         units = self._units(batches)
         sums = [self._derive(self._parts(batch, units, generator)) for batch in batches]
         losses, weights = self._move(_added(sums))
-        return float(losses), float(weights)
+        return float(losses), 1.0 if self._tasks else float(weights)
 
     def _units(self, batches: Sequence[Batch]) -> Float32s:
         """What each loss counts: 1 for the next item alone, whose sum is divided at the end; else parts of means."""
@@ -98,7 +101,7 @@ class Stepper:
         known = [float(sum(batch.targets.weights.sum() for batch in batches))]
         for task in self._tasks:
             asked = [batch.queries for batch in batches if batch.queries is not None]
-            known.append(float(sum(getattr(queries, _KNOWN[task]).sum() for queries in asked)))
+            known.append(float(sum(_n_known(queries, task) for queries in asked)))
         totals = np.maximum(self._ranks.add(np.array(known)), 1.0)
         heads = self._conf.heads
         shares = np.array([float(heads.next_item), *([heads.weight] * len(self._tasks))])
@@ -129,14 +132,17 @@ class Stepper:
         return {name: tf.convert_to_tensor(value) for name, value in told.items()}
 
     def _gradients(self, parts: Parts) -> list[Gradient]:
-        """Of the sum of losses by each weight, then the next item's sum and the sum of its weights."""
+        """Of the sum of losses by each weight, then that sum and the sum of the next item's weights."""
         with tf.GradientTape() as tape:
             every = self.network(parts["items"], parts["codes"], parts["gaps"], training=True)
-            states = tf.gather_nd(every, parts["places"])
-            next_item = tf.reduce_sum(self._losses(states, parts) * parts["weights"])
-            summed = next_item * parts["units"][0]
+            summed = tf.zeros(())
+            if self._conf.heads.next_item:
+                states = tf.gather_nd(every, parts["places"])
+                summed += tf.reduce_sum(self._losses(states, parts) * parts["weights"]) * parts["units"][0]
             if self.network.heads is not None:
-                said = self.network.heads(tf.gather_nd(every, parts["asked"]), parts["elapsed_s"], training=True)
+                share = self._conf.heads.into_trunk
+                asked = tf.gather_nd(share * every + (1.0 - share) * tf.stop_gradient(every), parts["asked"])
+                said = self.network.heads(asked, parts["elapsed_s"], parts["facts"], training=True)
                 of_tasks = head_losses(said, parts)
                 for place, task in enumerate(self._tasks):
                     summed += of_tasks[task][0] * parts["units"][1 + place]
@@ -153,7 +159,7 @@ class Stepper:
             gradient if is_table else tf.convert_to_tensor(gradient)
             for gradient, is_table in zip(gradients, self._is_table, strict=True)
         ]
-        return [*gradients, next_item, tf.reduce_sum(parts["weights"])]
+        return [*gradients, summed, tf.reduce_sum(parts["weights"])]
 
     def _losses(self, states: tf.Tensor, parts: Parts) -> tf.Tensor:
         conf, right = self._conf.loss, (self.network, states, parts["periods"], parts["target_items"])
@@ -173,6 +179,11 @@ class Stepper:
         else:
             self._scale.guard(means, lambda: self.optimiser.apply(means))
         return loss, weight
+
+
+def _n_known(queries: Queries, task: str) -> float:
+    """Questions whose answer to a task is known."""
+    return float(getattr(queries, _KNOWN[task]).sum()) if task in _KNOWN else float(len(queries))
 
 
 def _scaled(gradient: Gradient, scale: tf.Tensor | float) -> Gradient:

@@ -41,8 +41,13 @@ def is_validation(rows: Rows, share: float) -> Bools:
     """True for users whose last instant is held out: chosen by hash, with an event before it."""
     last = rows.at_s[:, -1:]
     has_before = (rows.is_item & (rows.at_s < last)).any(axis=1)
+    return np.asarray(has_before & is_apart(rows, share))
+
+
+def is_apart(rows: Rows, share: float) -> Bools:
+    """True for users of whom training asks no task, those with one instant too: chosen by the same hash."""
     place = (rows.user_key >> np.uint64(11)) * 2.0**-53  # the hash as a number from 0 up to 1
-    return np.asarray(has_before & (place < share))
+    return np.asarray(place < share)
 
 
 def hold_out(rows: Rows) -> HeldOut:
@@ -92,14 +97,17 @@ class Validator:
 
     def measure(self) -> Measured:
         """Means over users with a held-out item that may be named."""
-        found = [self._batch(start) for start in range(0, len(self._prefix), _BATCH)]
-        sums = np.sum(found, axis=0) if found else np.zeros(4)
-        *sums, n_users = self._ranks.add(np.asarray(sums, np.float64))
+        users = self.measure_users()
+        *sums, n_users = self._ranks.add(np.append(users.sum(axis=0), len(users)))
         ndcg, hit_rate, mrr = (float(total / max(n_users, 1)) for total in sums)
         return Measured(ndcg, hit_rate, mrr, int(n_users))
 
-    def _batch(self, start: int) -> tuple[float, float, float, int]:
-        """Sums of NDCG, of hits and of reciprocal ranks, and users."""
+    def measure_users(self) -> NDArray[np.float64]:
+        """NDCG, hit and reciprocal rank of each such user of this rank, in an order that no network changes: [n, 3]."""
+        found = [self._batch(start) for start in range(0, len(self._prefix), _BATCH)]
+        return np.concatenate([np.zeros((0, 3)), *found])
+
+    def _batch(self, start: int) -> NDArray[np.float64]:
         places = np.arange(start, min(start + _BATCH, len(self._prefix)))
         prefix, wanted = self._prefix.take(places), self._wanted[places]
         prefix = prefix.last(max(int(prefix.is_item.sum(axis=1).max()), 2))
@@ -109,7 +117,7 @@ class Validator:
         is_hit = ((top[:, :, None] == wanted[:, None, :]).any(axis=2))[n_wanted > 0]
         gains = ndcg_at_k(is_hit, n_wanted[n_wanted > 0], self._k)
         first = reciprocal_rank_at_k(is_hit, self._k)
-        return float(gains.sum()), float(is_hit.any(axis=1).sum()), float(first.sum()), len(is_hit)
+        return np.asarray(np.stack([gains, is_hit.any(axis=1), first], axis=1), np.float64)
 
     def _best(
         self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor, periods: tf.Tensor, seen: tf.Tensor

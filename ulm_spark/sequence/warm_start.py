@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.codes import codes_of_vectors, zipf_weights
 from ulm_spark.sequence.launch import MANIFEST, VOCABULARY, WEIGHTS
+from ulm_spark.sequence.models.adapters import adapt
 from ulm_spark.sequence.models.items import TABLE
 from ulm_spark.sequence.models.learned_codes import LearnedCodes
 from ulm_spark.sequence.models.network import NextItem
@@ -115,6 +116,31 @@ def _quantised(network: NextItem, known: dict[str, Float32s]) -> dict[str, NDArr
     if isinstance(items, QuantisedItems):
         found[items.codes.path] = np.insert(codes, 0, 0, axis=0)
     return found
+
+
+def adapt_from(
+    network: NextItem,
+    vocabulary: tuple[str, ...],
+    folder: Path,
+    rank: int,
+    attributes: Sequence[ItemAttribute] = (),
+) -> Taken:
+    """As begin_with; then only heads, scales and changes of this rank beside the trunk's matrices are trainable.
+
+    Items that the earlier model did not know keep vectors that nothing trains.
+    Errors: TrainingError also where the trunk is not that of the folder.
+    """
+    taken = begin_with(network, vocabulary, folder, attributes)
+    with np.load(folder / WEIGHTS) as stored:
+        shapes = {name: stored[name].shape for name in stored.files}
+    other = [weight.path for weight in network.body.weights if shapes.get(weight.path) != tuple(weight.shape)]
+    if other:
+        raise TrainingError(
+            f"training.adapter: found {len(other)} weights, {other[0]} the first, that the model in {folder} lacks or "
+            "has in another shape; expected its trunk. Set training.model as that model had it."
+        )
+    adapt(network, rank)
+    return taken
 
 
 def _taken_rows(

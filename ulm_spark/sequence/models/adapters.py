@@ -11,7 +11,10 @@ from ulm_spark.sequence.models.network import NextItem
 
 
 def adapt(network: NextItem, rank: int) -> None:
-    """Freezes the network but for its heads, its scales, and a change of low rank beside each matrix of the body."""
+    """Freezes the network but for its heads, its scales, and a change of low rank beside each matrix of the body.
+
+    Edge: recurrent layers are frozen whole.
+    """
     network.events.trainable = False
     network.bias.trainable = False
     for layer in network.body._flatten_layers():
@@ -19,6 +22,8 @@ def adapt(network: NextItem, rank: int) -> None:
             layer.enable_lora(rank)
             if layer.bias is not None:
                 layer.bias.trainable = False
+        elif isinstance(layer, keras.layers.RNN):
+            layer.trainable = False
 
 
 def merged_weights(network: NextItem) -> dict[str, NDArray[np.generic]]:

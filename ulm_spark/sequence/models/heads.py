@@ -1,19 +1,23 @@
-"""What a state says beyond the next item: each task reads the same state and the time that has gone by since."""
+"""What a state says beyond the next item: each task reads the same state, the time since then, and plain facts."""
 
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
+from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.models.time_buckets import N_BUCKETS, time_bucket
 from ulm_spark.sequence.rows import N_CODES
 
 WIDTHS = {"action": N_CODES, "gap": N_BUCKETS, "churn": 1, "value": 3, "conversion": 1}
+_STATE_DROPOUT = 0.5  # few users have many instants: a state that names its user would tell what became of them
+_MOST = 5.0  # deviations: a fact that is nearly always 0 would else be huge where it is not
+_WIDTH = 32  # narrow, so that a task is added to a trained trunk by few parameters
 
 
 @keras.saving.register_keras_serializable(package="ulm_spark")
 class Heads(keras.layers.Layer):
-    """states [n, dim], elapsed_s [n] int64 s -> for each task [n, width] float32.
+    """states [n, dim], elapsed_s [n] int64 s, facts [n, N_FACTS] -> for each task [n, width] float32.
 
     action: a score for each kind of event. gap: a score for each bucket of time_buckets, the time to the next event.
     churn, conversion: log odds. value: log odds of paying anything, then mean and log scale of the logarithm of what
@@ -23,26 +27,37 @@ class Heads(keras.layers.Layer):
     def __init__(self, tasks: Sequence[str], dim: int, dropout: float, name: str | None = None) -> None:
         super().__init__(name=name)
         self.tasks, self.dim, self.dropout = tuple(tasks), dim, dropout
-        self.hidden = {task: keras.layers.Dense(dim, activation="gelu", name=f"{task}_hidden") for task in self.tasks}
+        self.told = keras.layers.Dense(_WIDTH, activation="silu", name="told")
+        self.hidden = {
+            task: keras.layers.Dense(_WIDTH, activation="silu", name=f"{task}_hidden") for task in self.tasks
+        }
         # What is said goes into losses: float32, whatever the rest computes in.
         self.last = {
             task: keras.layers.Dense(WIDTHS[task], dtype="float32", name=f"{task}_last") for task in self.tasks
         }
         self.drop = keras.layers.Dropout(dropout)
+        self.drop_state = keras.layers.Dropout(_STATE_DROPOUT)
 
     def build(self, input_shape: object) -> None:
         """Makes the weights."""
-        shape = (N_BUCKETS, self.dim)
+        shape = (N_BUCKETS, _WIDTH)
         self.elapsed = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(0.02), name="elapsed")
+        self.mean = self.add_weight(shape=(N_FACTS,), initializer="zeros", trainable=False, name="mean")
+        self.deviation = self.add_weight(shape=(N_FACTS,), initializer="ones", trainable=False, name="deviation")
+        self.told.build((None, N_FACTS))
         for task in self.tasks:
-            self.hidden[task].build((None, 2 * self.dim))
-            self.last[task].build((None, self.dim))
+            self.hidden[task].build((None, self.dim + 2 * _WIDTH))
+            self.last[task].build((None, _WIDTH))
 
-    def call(self, states: tf.Tensor, elapsed_s: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+    def call(
+        self, states: tf.Tensor, elapsed_s: tf.Tensor, facts: tf.Tensor, training: bool = False
+    ) -> dict[str, tf.Tensor]:
         """What each task says."""
         since = tf.gather(self.elapsed.value, time_bucket(elapsed_s))
-        both = self.drop(tf.concat([states, since], axis=-1), training=training)
-        return {task: self.last[task](self.hidden[task](both)) for task in self.tasks}
+        scaled = tf.clip_by_value((facts - self.mean.value) / self.deviation.value, -_MOST, _MOST)
+        told = self.drop(tf.concat([since, self.told(scaled)], axis=-1), training=training)
+        known = tf.concat([self.drop_state(states, training=training), told], axis=-1)
+        return {task: self.last[task](self.hidden[task](known)) for task in self.tasks}
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
