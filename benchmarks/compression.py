@@ -33,11 +33,13 @@ from ulm_spark.sequence.checkpoint import CheckpointWriter, load_checkpoint
 from ulm_spark.sequence.codes import codes_of_vectors, zipf_weights
 from ulm_spark.sequence.compact import Compact, Weights, compact, expand, n_bytes, save_compact
 from ulm_spark.sequence.compact_onnx import store_halved, store_int8
-from ulm_spark.sequence.conf import LaunchConf, ModelConf, OptimiserConf, TrainingConf
+from ulm_spark.sequence.conf import LaunchConf, TrainingConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import ONNX, VOCABULARY, WEIGHTS
+from ulm_spark.sequence.learning_conf import OptimiserConf
 from ulm_spark.sequence.loop import Training
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods, no_prior
 from ulm_spark.sequence.ranks import Ranks

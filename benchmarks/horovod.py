@@ -24,8 +24,9 @@ from benchmarks.form import Result, at_least, main, progress
 from benchmarks.gpu import gpu_name, while_busy
 from benchmarks.scaling_model import H100_HOSTS, SHARED_CARD, Work, efficiency, fit_link, ring_s, step_s, zipf
 from benchmarks.sequence_datasets import Histories, write_manifest
-from ulm_spark.sequence.conf import FeedConf, LaunchConf, Precision, PriorConf, TrainingConf
+from ulm_spark.sequence.conf import FeedConf, LaunchConf, Precision, TrainingConf
 from ulm_spark.sequence.launch import environment
+from ulm_spark.sequence.learning_conf import PriorConf
 
 N_ROWS, N_QUICK_ROWS = 8_192, 512
 N_ROUNDS, N_EPOCHS, LENGTH, N_ITEMS, N_TABLE_ITEMS = 5, 3, 50, 20_000, 1_000_000

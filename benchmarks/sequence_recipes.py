@@ -2,16 +2,9 @@
 
 from dataclasses import replace
 
-from ulm_spark.sequence.conf import (
-    FeedConf,
-    LaunchConf,
-    LossConf,
-    ModelConf,
-    OptimiserConf,
-    PriorConf,
-    TargetsConf,
-    TrainingConf,
-)
+from ulm_spark.sequence.conf import FeedConf, LaunchConf, TrainingConf
+from ulm_spark.sequence.learning_conf import LossConf, OptimiserConf, PriorConf, TargetsConf
+from ulm_spark.sequence.model_conf import ModelConf
 
 EVERYONE = 2**40
 # Every place of every history is learned from, and everyone's last known item validates.

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.trunk_shops import CHURN, FEATURES, HISTORIES, SHOP
-from ulm_spark.sequence.conf import HeadsConf, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.facts import facts_of
+from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.queries import Queries, answer_queries
 from ulm_spark.sequence.rows import DAY_S, Bools, Float32s, Int64s, NumberT, Rows, pad_flat, times_of
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum

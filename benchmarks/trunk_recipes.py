@@ -5,17 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.trunk_examples import Shop
-from ulm_spark.sequence.conf import (
-    AdapterConf,
-    FeedConf,
-    HeadsConf,
-    LaunchConf,
-    ModelConf,
-    OptimiserConf,
-    TargetsConf,
-    Task,
-    TrainingConf,
-)
+from ulm_spark.sequence.conf import AdapterConf, FeedConf, LaunchConf, TrainingConf
+from ulm_spark.sequence.learning_conf import HeadsConf, OptimiserConf, TargetsConf, Task
+from ulm_spark.sequence.model_conf import ModelConf
 
 _CONF = Path(__file__).parent.parent / "conf"
 _DATA = Path(__file__).parent.parent.parent / "shared" / "data"

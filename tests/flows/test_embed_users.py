@@ -18,9 +18,10 @@ from ulm_spark.config.load import load
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.contracts.outlook import USER_EMBEDDINGS, USER_LOOKALIKES, USER_OUTLOOK
 from ulm_spark.lake.store import Lake
-from ulm_spark.sequence.conf import AdapterConf, HeadsConf
+from ulm_spark.sequence.conf import AdapterConf
 from ulm_spark.sequence.facts import facts_of
 from ulm_spark.sequence.launch import READER, WEIGHTS
+from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.rows import Rows
 from ulm_spark.users.lookalikes import LookalikesConf
 

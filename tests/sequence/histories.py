@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ulm_spark.sequence.conf import LaunchConf, ModelConf, TargetsConf, TrainingConf
+from ulm_spark.sequence.conf import LaunchConf, TrainingConf
+from ulm_spark.sequence.learning_conf import TargetsConf
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.rows import PURCHASE_CODE, Rows
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
 

@@ -10,8 +10,9 @@ import numpy as np
 from tests.sequence.histories import SMALL, rows
 from tests.sequence.test_items import COMPACT, MANY, PERIODS
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import LossConf, ModelConf, TargetsConf
 from ulm_spark.sequence.items_conf import ItemsConf, ItemsKind
+from ulm_spark.sequence.learning_conf import LossConf, TargetsConf
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.prior import no_prior
 from ulm_spark.sequence.ranks import Ranks

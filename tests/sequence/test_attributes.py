@@ -11,11 +11,13 @@ from onnxruntime import InferenceSession
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, manifest_of, rows
 from ulm_spark.config.errors import ConfigError, TrainingError
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import ModelConf, OptimiserConf, Precision, TargetsConf
+from ulm_spark.sequence.conf import Precision
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import MANIFEST, ONNX
 from ulm_spark.sequence.launch import VOCABULARY as VOCABULARY_FILE
+from ulm_spark.sequence.learning_conf import OptimiserConf, TargetsConf
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods, no_prior
 from ulm_spark.sequence.ranks import Ranks

@@ -10,7 +10,8 @@ import pytest
 
 from tests.sequence.histories import KNOWN_UNTIL_S, SMALL, history, rows
 from ulm_spark.sequence.batches import Ahead, Batch, cut, examples_of
-from ulm_spark.sequence.conf import TargetsConf, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.learning_conf import TargetsConf
 from ulm_spark.sequence.rows import Rows, pad_left
 
 

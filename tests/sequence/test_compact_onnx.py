@@ -8,10 +8,10 @@ from onnxruntime import InferenceSession
 
 from tests.sequence.histories import SMALL
 from ulm_spark.sequence.compact_onnx import store_halved, store_int8
-from ulm_spark.sequence.conf import ModelConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import ONNX
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.prior import no_prior
 

@@ -12,11 +12,11 @@ from scipy import special, stats
 
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import HeadsConf, LossConf, LossKind, OptimiserConf, Task
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.head_losses import expected_value, gap_loss, head_losses, zero_inflated_lognormal_loss
 from ulm_spark.sequence.launch import READER, SAVED_MODEL
+from ulm_spark.sequence.learning_conf import HeadsConf, LossConf, LossKind, OptimiserConf, Task
 from ulm_spark.sequence.models.adapters import adapt, merged_weights, n_trainable
 from ulm_spark.sequence.models.heads import WIDTHS, Heads
 from ulm_spark.sequence.models.network import NextItem, build_network

@@ -15,11 +15,13 @@ from onnxruntime import InferenceSession
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, rows
 from ulm_spark.config.errors import ConfigError
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import LossConf, LossKind, ModelConf, OptimiserConf, TargetsConf, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.items_conf import CodesKind, ItemsConf, ItemsKind
 from ulm_spark.sequence.launch import ONNX, WEIGHTS, environment
 from ulm_spark.sequence.launch import VOCABULARY as VOCABULARY_FILE
+from ulm_spark.sequence.learning_conf import LossConf, LossKind, OptimiserConf, TargetsConf
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods, no_prior
 from ulm_spark.sequence.ranks import Ranks

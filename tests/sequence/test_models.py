@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from onnxruntime import InferenceSession
 
 from tests.sequence.histories import N_ITEMS, SMALL
-from ulm_spark.sequence.conf import Architecture, Input, Places, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.launch import ONNX, SAVED_MODEL
+from ulm_spark.sequence.model_conf import Architecture, Input, Places
 from ulm_spark.sequence.models.attention import causal_mask
 from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
 from ulm_spark.sequence.models.time_buckets import time_bucket

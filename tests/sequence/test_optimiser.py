@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import OptimiserConf, RateScaling
+from ulm_spark.sequence.learning_conf import OptimiserConf, RateScaling
 from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.optimiser import Optimiser
 from ulm_spark.sequence.prior import Periods

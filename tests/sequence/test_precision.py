@@ -10,10 +10,12 @@ from onnxruntime import InferenceSession
 
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import Architecture, HeadsConf, LossConf, LossKind, OptimiserConf, Precision, TargetsConf
+from ulm_spark.sequence.conf import Precision
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.launch import ONNX
+from ulm_spark.sequence.learning_conf import HeadsConf, LossConf, LossKind, OptimiserConf, TargetsConf
 from ulm_spark.sequence.loss_scale import LossScale
+from ulm_spark.sequence.model_conf import Architecture
 from ulm_spark.sequence.models.network import build_network
 from ulm_spark.sequence.models.precision import computing_in
 from ulm_spark.sequence.prior import Periods

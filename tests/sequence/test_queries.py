@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ulm_spark.sequence.conf import HeadsConf
 from ulm_spark.sequence.facts import facts_of
+from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.queries import Queries, draw_queries, fixed_queries
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Rows
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, rows
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import LossConf, LossKind, OptimiserConf, TargetsConf
+from ulm_spark.sequence.learning_conf import LossConf, LossKind, OptimiserConf, TargetsConf
 from ulm_spark.sequence.losses import (
     draw_evenly,
     draw_negatives,

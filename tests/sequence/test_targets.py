@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sequence.histories import rows
-from ulm_spark.sequence.conf import TargetsConf
+from ulm_spark.sequence.learning_conf import TargetsConf
 from ulm_spark.sequence.rows import PURCHASE_CODE
 from ulm_spark.sequence.targets import Targets, draw_targets
 

@@ -10,9 +10,9 @@ import pytest
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, rows
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.batches import Batch
-from ulm_spark.sequence.conf import HeadsConf, OptimiserConf, TargetsConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.launch import VOCABULARY as VOCABULARY_FILE
+from ulm_spark.sequence.learning_conf import HeadsConf, OptimiserConf, TargetsConf
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods, no_prior
 from ulm_spark.sequence.ranks import Ranks

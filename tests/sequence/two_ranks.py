@@ -13,7 +13,7 @@ import numpy as np
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, history, rows
 from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.checkpoint import load_checkpoint
-from ulm_spark.sequence.conf import LossConf, LossKind, TargetsConf
+from ulm_spark.sequence.learning_conf import LossConf, LossKind, TargetsConf
 from ulm_spark.sequence.loop import Training
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods

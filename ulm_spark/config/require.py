@@ -35,3 +35,21 @@ def path_uri(text: str, where: str) -> str:
     Errors: as local_path.
     """
     return text if urlparse(text).scheme else f"file:{local_path(text, where).absolute()}"
+
+
+def require_counts(conf: object, where: str, names: tuple[str, ...]) -> None:
+    """Raises ConfigError for the first of these fields that is below 1."""
+    for name in names:
+        require(getattr(conf, name) >= 1, f"{where}.{name}", getattr(conf, name), "1 or more")
+
+
+def require_shares(conf: object, where: str, names: tuple[str, ...]) -> None:
+    """Raises ConfigError for the first of these fields that is not from 0 up to below 1."""
+    for name in names:
+        require(0 <= getattr(conf, name) < 1, f"{where}.{name}", getattr(conf, name), "0 up to below 1")
+
+
+def require_names(found: tuple[str, ...], among: tuple[str, ...], where: str) -> None:
+    """Raises ConfigError where a name is not among these, or comes twice."""
+    is_known = set(found) <= set(among) and len(set(found)) == len(found)
+    require(is_known, where, ", ".join(found), f"distinct ones of {', '.join(among)}")

@@ -17,8 +17,9 @@ from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.run import Run
 from ulm_spark.lake.scratch import own_scratch
 from ulm_spark.pipeline.spark_launch import launch_on_spark
-from ulm_spark.sequence.conf import Attribute, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.launch import MANIFEST, METRICS, VOCABULARY, launch
+from ulm_spark.sequence.model_conf import Attribute
 from ulm_spark.sequence.snapshot import ItemAttribute, Manifest, Snapshot, split_rule, training_key, vocabulary_checksum
 
 

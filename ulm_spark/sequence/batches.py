@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from ulm_spark.sequence.conf import TargetsConf, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.learning_conf import TargetsConf
 from ulm_spark.sequence.queries import Queries, draw_queries
 from ulm_spark.sequence.rows import Bools, Int64s, Rows
 from ulm_spark.sequence.targets import Targets, draw_targets

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from ulm_spark.sequence.conf import OptimiserConf
+from ulm_spark.sequence.learning_conf import OptimiserConf
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # those of keras.optimizers.Adam
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ulm_spark.sequence.conf import HeadsConf
 from ulm_spark.sequence.facts import facts_of
+from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Bools, Float32s, Int32s, Int64s, Rows
 
 

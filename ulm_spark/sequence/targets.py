@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ulm_spark.sequence.conf import TargetsConf
+from ulm_spark.sequence.learning_conf import TargetsConf
 from ulm_spark.sequence.rows import PURCHASE_CODE, Float32s, Int32s, Int64s, Rows
 
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 from dacite import Config, from_dict
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.conf import ModelConf, TrainingConf
+from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.embedding import EventEmbedding
 from ulm_spark.sequence.models.gru import GruStack
 from ulm_spark.sequence.models.heads import Heads
