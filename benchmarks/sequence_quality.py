@@ -1,6 +1,6 @@
 """Next item on public sequences by their published protocols: ours, plain forms of it, and neighbours.
 
-    python -m benchmarks.sequence_quality [--dataset beauty|ml1m|retailrocket] [--model gated|sasrec|gru|lstm|knn]
+    python -m benchmarks.sequence_quality [--dataset beauty|ml1m|retailrocket] [--model ours|sasrec|gru|lstm|knn]
                                           [--seeds N] [--epochs N] [--results FOLDER]
 
 Trained by the product's own feed and loop, the settings those of benchmarks/sequence_recipes.py; the epoch is chosen
@@ -36,7 +36,7 @@ from ulm_spark.sequence.ranks import Ranks
 from ulm_spark.sequence.validation import Measured, Validator
 from ulm_spark.stats.ranking import ndcg_at_k, reciprocal_rank_at_k
 
-MODELS = ("gated", "sasrec", "gru", "lstm", "knn")
+MODELS = ("ours", "sasrec", "gru", "lstm", "knn")
 N_SEEDS = 3
 FIRST_SEED = 20_240
 CUTS = {"beauty": 10, "ml1m": 10, "retailrocket": 20}
@@ -113,7 +113,7 @@ def run_all(dataset: str, model: str, n_seeds: int, n_epochs: int | None, result
     for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
         conf = replace(recipe(dataset, model), seed=seed)
         conf = replace(conf, max_epochs=n_epochs) if n_epochs else conf
-        folder = Path(".ulm") / "sequence_quality" / f"{dataset}-{model}-{seed}"
+        folder = Path(".ulm").resolve() / "sequence_quality" / f"{dataset}-{model}-{seed}"
         file = results / f"{dataset}-{model}-{seed}.json"
         runs.append(_remembered(file, lambda conf=conf, folder=folder: train(histories, model, conf, folder)))
     return runs
@@ -139,7 +139,7 @@ def summarise(found: Sequence[list[Run]]) -> Result:
         measured = {metric: [getattr(run.found, metric) for run in runs] for metric in ("ndcg", "hit_rate", "mrr")}
         rows.append((name, f"@{cut}", *(_spread(values) for values in measured.values()), str(len(runs))))
         figures |= {f"{name}: {metric}@{cut}": round(mean(values), 5) for metric, values in measured.items()}
-        if runs[0].model == "gated" and runs[0].dataset in BARS:
+        if runs[0].model == "ours" and runs[0].dataset in BARS:
             goals += [
                 _beats(f"{name}: {metric}@{cut}, mean less 2 standard errors", measured[metric], bar)
                 for metric, bar in zip(("ndcg", "hit_rate"), BARS[runs[0].dataset], strict=True)

@@ -12,24 +12,48 @@ PUBLISHED = TrainingConf(
     targets=TargetsConf(n_events=1, n_positions=0, exclude_seen=True, exclude_repeats=False),
     prior=PriorConf(is_used=False),
     loss=LossConf("full"),
+    optimiser=OptimiserConf(learning_rate=1e-3),
     feed=FeedConf(),
     launch=LaunchConf("inline", threads_per_rank=0),
     validation_share=1.0,
     max_validation_users=EVERYONE,
     batch_size=128,
     max_epochs=200,
-    patience=20,
+    patience=10,
 )
-MODELS = {
-    "beauty": ModelConf("gated", dim=64, n_blocks=1, n_heads=1, dropout=0.2, attention_dropout=0.2, max_length=50),
-    "ml1m": ModelConf("gated", dim=64, n_blocks=2, n_heads=1, dropout=0.1, attention_dropout=0.1, max_length=200),
-    "retailrocket": ModelConf("gated", dim=100, n_blocks=1, n_heads=1, dropout=0.3, max_length=20),
+# Plain forms: the Transformer of Kang & McAuley, 2018, with a loss among all items; the others in its place.
+PLAIN = {
+    "beauty": ModelConf("sasrec", dim=64, n_blocks=2, n_heads=1, dropout=0.5, attention_dropout=0.5, max_length=50),
+    "ml1m": ModelConf("sasrec", dim=64, n_blocks=2, n_heads=1, dropout=0.2, attention_dropout=0.2, max_length=200),
+    "retailrocket": ModelConf(
+        "sasrec", dim=64, n_blocks=2, n_heads=1, dropout=0.5, attention_dropout=0.5, max_length=20
+    ),
 }
+# The rate falls along a half cosine, and the running mean of weights is what counts.
+FALLING = OptimiserConf(learning_rate=1e-3, decay=0.05, average=0.999)
+SHORT = ModelConf("sasrec", dim=128, n_blocks=2, n_heads=2, dropout=0.5, attention_dropout=0.5, input="normed")
+OURS = {
+    "beauty": replace(PUBLISHED, model=SHORT, optimiser=FALLING, batch_size=43, max_epochs=20, patience=8),
+    "ml1m": replace(
+        PUBLISHED,
+        model=ModelConf("gated", n_blocks=2, max_length=200, places="none", input="normed"),
+        optimiser=FALLING,
+        batch_size=32,
+        max_epochs=60,
+    ),
+    "retailrocket": replace(
+        PUBLISHED, model=replace(SHORT, max_length=20), optimiser=FALLING, batch_size=64, max_epochs=20, patience=4
+    ),
+}
+# Histories are short where each place is worth a row of its own.
+BY_PREFIXES = ("beauty", "retailrocket")
 
 
 def recipe(dataset: str, model: str) -> TrainingConf:
     """The settings of one training."""
-    conf = replace(PUBLISHED, model=MODELS[dataset], optimiser=OptimiserConf(learning_rate=1e-3))
+    conf = OURS[dataset] if model == "ours" else replace(PUBLISHED, model=replace(PLAIN[dataset], architecture=model))
+    if model == "ours" and dataset in BY_PREFIXES:
+        conf = replace(conf, targets=replace(conf.targets, prefixes=True))
     if dataset == "retailrocket":  # sessions may see an item again; those that validate are a tenth
         conf = replace(conf, targets=replace(conf.targets, exclude_seen=False), validation_share=0.1)
-    return replace(conf, model=replace(conf.model, architecture=model))
+    return conf

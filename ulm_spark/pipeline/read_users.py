@@ -128,12 +128,8 @@ def read_by(ledger: Run, path: str, gap_s: int, zone: str) -> DataFrame:
     model = ledger.lake.spark.sparkContext.broadcast((folder / READER).read_bytes())
     sequences = ledger.read(SEQUENCES).where(F.col("as_of") == F.lit(ledger.as_of))
     read = read_users(sequences, model, path, trained.conf.model.max_length, gap_s, end_of(ledger.as_of, zone))
-    return read.withColumns(
-        {
-            "model_path": F.lit(path),
-            "horizon_days": F.lit(trained.conf.heads.horizon_days if trained.conf.heads.tasks else None),
-        }
-    )
+    horizon_days = trained.conf.heads.horizon_days if trained.conf.heads.tasks else None
+    return read.withColumns({"model_path": F.lit(path), "horizon_days": F.lit(horizon_days).cast("int")})
 
 
 def embeddings_of(read: DataFrame, as_of: date) -> DataFrame:

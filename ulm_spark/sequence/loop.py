@@ -7,33 +7,29 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.batches import Ahead, Batch, cut, examples_of
+from ulm_spark.sequence.batches import Ahead, Batch
 from ulm_spark.sequence.checkpoint import Arrays, Checkpoint, Progress
-from ulm_spark.sequence.codes import Float64s, codes_of_factors, gram_of, item_factors
-from ulm_spark.sequence.fact_scale import fact_scale
-from ulm_spark.sequence.feed import Feed
-from ulm_spark.sequence.models.network import NextItem, build_network, seed_dropout
-from ulm_spark.sequence.plan import Pool, epoch_order, list_files, pools_of
-from ulm_spark.sequence.prior import Periods, no_prior, prior_logits
+from ulm_spark.sequence.first_network import first_network
+from ulm_spark.sequence.models.network import NextItem, seed_dropout
+from ulm_spark.sequence.plan import Pool, epoch_order
+from ulm_spark.sequence.prior import Periods
 from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import Float32s, Rows
+from ulm_spark.sequence.rows import Rows
+from ulm_spark.sequence.shard import Shard
 from ulm_spark.sequence.snapshot import Manifest
 from ulm_spark.sequence.step import Stepper
 from ulm_spark.sequence.task_validation import TaskValidator
-from ulm_spark.sequence.validation import Measured, Validator, is_apart, is_validation, training_part
-from ulm_spark.sequence.warm_start import adapt_from, begin_with
+from ulm_spark.sequence.validation import Measured, Validator
 
 Report = Callable[[dict[str, float]], None]
 Keep = Callable[[Checkpoint], None]
 _LEAST_NDCG = 1e-3
 _NEGATIVES, _DROPOUT = 21, 22  # streams of random numbers of one pool
-_CODES = 23  # and of the whole
 
 
 @dataclass(frozen=True)
@@ -51,33 +47,15 @@ class Training:
         self._manifest, self._ranks = manifest, ranks
         self._conf, snapshot = manifest.conf, manifest.snapshot
         conf = self._conf
-        self._feed = Feed(conf.feed, conf.read_length, ranks.rank, ranks.size)
-        files = list_files(snapshot.files)
-        self._pools = pools_of(files, conf.seed, conf.feed.shuffle_rows)
-        self._check_rows(sum(file.n_rows for file in files))
-        self._rank_batch = -(-conf.batch_size // ranks.size)
-        # A cap on users is a cap on their share, so that it holds whatever rank reads whom.
-        self._share = min(conf.validation_share, conf.max_validation_users / max(snapshot.n_rows, 1))
-        self._periods, validation, prior = self._survey()
-        network = build_network(conf, snapshot.n_items, prior, manifest.attributes)
-        self._assign_codes(network)
-        if network.heads is not None:
-            shard = (self._feed.read(pool) for pool in self._pools)
-            length, until_s = conf.model.max_length, snapshot.known_until_s
-            mean, deviation = fact_scale(shard, snapshot.n_rows, length, until_s, ranks)
-            network.heads.mean.assign(mean)
-            network.heads.deviation.assign(deviation)
-        if conf.adapter.rank:
-            adapt_from(network, vocabulary, Path(manifest.begin_from), conf.adapter.rank, manifest.attributes)
-        elif manifest.begin_from:
-            begin_with(network, vocabulary, Path(manifest.begin_from), manifest.attributes)
-        n_steps = sum(pool.n_steps(ranks.size, self._rank_batch) for pool in self._pools)
-        self._stepper = Stepper(network, conf, self._periods, ranks, n_steps * conf.max_epochs)
+        self._shard = Shard(manifest, ranks)
+        found = self._shard.survey()
+        self._periods = found.periods
+        network = first_network(manifest, vocabulary, self._shard, found.prior, ranks)
+        self._stepper = Stepper(network, conf, self._periods, ranks, self._shard.n_steps * conf.max_epochs)
         seen = conf.targets.exclude_seen
-        ranked = validation.take(np.flatnonzero(is_validation(validation, self._share))).last(conf.model.max_length)
-        ranked = ranked if conf.heads.next_item else Rows.empty(2)
+        ranked = found.ranked.last(conf.model.max_length) if conf.heads.next_item else Rows.empty(2)
         self._validator = Validator(network, ranked, self._periods, ranks, exclude_seen=seen)
-        self._task_validator = TaskValidator(network, validation, conf, snapshot.known_until_s, ranks)
+        self._task_validator = TaskValidator(network, found.apart, conf, snapshot.known_until_s, ranks)
         self._waited_s = 0.0
 
     @property
@@ -145,43 +123,11 @@ class Training:
             "wait_share": self._waited_s / trained_s,
         }
 
-    def _survey(self) -> tuple[Periods, Rows, Float32s]:
-        """First look at the shard, pool by pool: periods of time, validation rows of this rank, and the prior."""
-        snapshot, conf = self._manifest.snapshot, self._conf.prior
-        first_at_s, chosen = snapshot.known_until_s, []
-        for pool in self._pools:
-            rows = self._feed.read(pool)
-            first_at_s = min(first_at_s, int(rows.at_s[rows.is_item].min(initial=first_at_s)))
-            chosen.append(rows.take(np.flatnonzero(is_apart(rows, self._share))))
-        validation = Rows.join(chosen, self._conf.read_length)
-        periods = Periods.back_to(self._ranks.least(first_at_s), snapshot.known_until_s, conf.days)
-        if not conf.is_used:
-            return replace(periods, n_periods=1), validation, no_prior(snapshot.n_items)
-        counts = np.zeros((periods.n_periods, snapshot.n_items + 1))
-        for pool in self._pools:
-            counts += periods.count(self._feed.read(pool), snapshot.n_items)
-        prior = prior_logits(self._ranks.add(counts), conf.days, conf.half_life_days, conf.smoothing)
-        return periods, validation, prior
-
-    def _assign_codes(self, network: NextItem) -> None:
-        """Codes of items by who has them in common, where the settings ask for it; some looks at the shard."""
-        conf, items = self._conf.model.items, network.events.items
-        if conf.kind != "jpq" or conf.codes != "svd":
-            return
-
-        def gram(vectors: Float64s) -> Float64s:
-            parts = (gram_of(training_part(self._feed.read(pool), self._share), vectors) for pool in self._pools)
-            return self._ranks.add(sum(parts, np.zeros_like(vectors)))
-
-        generator = np.random.default_rng((self._conf.seed, _CODES))
-        factors = item_factors(gram, network.n_items, min(conf.n_splits, network.n_items), generator)
-        items.codes.assign(codes_of_factors(factors, conf.n_splits, conf.n_centroids, generator))
-
     def _epoch(self, progress: Progress, after_pool: Callable[[Progress], None]) -> Progress:
         """What is left of one pass over all rows of all ranks; progress with all its pools done."""
-        order = epoch_order(self._pools, self._conf.seed, progress.epoch)
+        order = epoch_order(self._shard.pools, self._conf.seed, progress.epoch)
         places = {pool.number: place for place, pool in enumerate(order)}
-        steps = Ahead(lambda: self._steps(order[progress.n_pools :], progress.epoch), self._conf.feed.n_ahead)
+        steps = Ahead(lambda: self._shard.steps(order[progress.n_pools :], progress.epoch), self._conf.feed.n_ahead)
         with closing(iter(steps)) as ready:
             for pool, of_pool in groupby(ready, key=lambda step: step[0]):
                 losses, weights = self._learn(pool, (batches for _, batches in of_pool), progress.epoch)
@@ -207,36 +153,6 @@ class Training:
                 )
             losses, weights = losses + loss, weights + weight
         return losses, weights
-
-    def _steps(self, pools: list[Pool], epoch: int) -> Iterator[tuple[Pool, list[Batch]]]:
-        """As many steps on each rank, each of so many batches."""
-        for pool in pools:
-            whole = self._feed.read(pool)
-            is_asked = ~is_apart(whole, self._share)
-            rows = training_part(whole, self._share)
-            examples = examples_of(rows, self._conf.targets)
-            known_until_s = self._manifest.snapshot.known_until_s
-            n_steps = pool.n_steps(self._ranks.size, self._rank_batch)
-            seed = (self._conf.seed, epoch, pool.number)
-            n_rows, n_held, held = 0, self._conf.optimiser.n_accumulated, []
-            for batch in cut(rows, examples, is_asked, n_steps, self._conf, known_until_s, seed, self._ranks.rank):
-                n_rows += batch.n_rows
-                held.append(batch)
-                if len(held) == n_held:
-                    yield pool, held
-                    held = []
-            if held:
-                yield pool, held
-            if n_rows != len(examples):
-                raise TrainingError(f"feed: cut {n_rows} rows of pool {pool.number}; expected {len(examples)}.")
-
-    def _check_rows(self, n_rows: int) -> None:
-        expected = self._manifest.snapshot.n_rows
-        if n_rows != expected:
-            raise TrainingError(
-                f"feed: found {n_rows} rows in the snapshot's files; expected {expected}. Files are gone or were "
-                "changed since it was taken: run train_sequence again, and keep VACUUM away."
-            )
 
     def _validated(self) -> tuple[Measured, dict[str, float]]:
         """Validation of the weights as they would be exported."""
