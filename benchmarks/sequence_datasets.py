@@ -19,21 +19,11 @@ from numpy.typing import NDArray
 
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Rows, pad_left
-from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
+from ulm_spark.sequence.snapshot import SCHEMA, Manifest, Snapshot, split_rule, vocabulary_checksum
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 LAST_AT = datetime(2020, 1, 1, tzinfo=UTC)
 N_FILES = 8
-_SCHEMA = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("item_indices", pa.list_(pa.int32())),
-        ("event_codes", pa.list_(pa.int32())),
-        ("gap_seconds", pa.list_(pa.int64())),
-        ("amounts", pa.list_(pa.float64())),
-        ("last_event_at", pa.timestamp("us", "UTC")),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -98,7 +88,7 @@ def write_manifest(histories: Histories, conf: TrainingConf, folder: Path) -> tu
     for number in range(N_FILES):
         path = data / f"part-{number}.parquet"
         rows = [_row(user, histories.known[user]) for user in range(number, len(histories.known), N_FILES)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path)
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
         files.append(f"file:{path}")
     vocabulary = tuple(f"p{number:06d}" for number in range(1, histories.n_items + 1))
     snapshot = Snapshot(

@@ -11,7 +11,7 @@ from ulm_spark.sequence.conf import LaunchConf, TrainingConf
 from ulm_spark.sequence.learning_conf import TargetsConf
 from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.rows import PURCHASE_CODE, Rows
-from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
+from ulm_spark.sequence.snapshot import SCHEMA, Manifest, Snapshot, split_rule, vocabulary_checksum
 
 N_ITEMS = 12
 KNOWN_UNTIL_S = int(datetime(2024, 4, 1, tzinfo=UTC).timestamp())
@@ -25,16 +25,6 @@ SMALL = TrainingConf(
     patience=2,
     validation_share=0.3,
     seed=7,
-)
-_SCHEMA = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("item_indices", pa.list_(pa.int32())),
-        ("event_codes", pa.list_(pa.int32())),
-        ("gap_seconds", pa.list_(pa.int64())),
-        ("amounts", pa.list_(pa.float64())),
-        ("last_event_at", pa.timestamp("us", "UTC")),
-    ]
 )
 
 
@@ -60,7 +50,7 @@ def write_files(folder: Path, n_users: int, n_files: int) -> tuple[str, ...]:
         rows = [history(user) for user in range(number, n_users, n_files)]
         path = folder / f"part-{number:02d}.parquet"
         # Spark writes instants as INT96
-        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path, use_deprecated_int96_timestamps=True)
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path, use_deprecated_int96_timestamps=True)
         paths.append(f"file:{path}")
     return tuple(paths)
 

@@ -76,15 +76,16 @@ def cut(
     drawn = np.random.default_rng((*seed, _TARGETS, rank))
     for step in np.random.default_rng((*seed, _ORDER)).permutation(n_steps):
         part = parts[step]
-        row, end = examples.row[part], examples.end[part]
-        chosen = rows.until(row, end, rows.items.shape[1]) if len(part) else Rows.blank(rows.items.shape[1])
-        queries = None
+        row, end, queries = examples.row[part], examples.end[part], None
+        # Questions look at all that is there; without them nothing is copied that no one sees.
+        length = rows.items.shape[1] if conf.heads.tasks else max(int(examples.n_events[part].max(initial=0)), 2)
+        chosen = rows.until(row, end, length) if len(part) else Rows.blank(length)
         if conf.heads.tasks:
-            asked, length = is_asked[row] if len(part) else np.zeros(1, bool), conf.model.max_length
-            chosen, queries = draw_queries(chosen, asked, conf.heads, length, known_until_s, drawn)
-        n_cut = chosen.items.shape[1] - max(int(chosen.is_item.sum(axis=1).max()), 2)
-        chosen = chosen.last(chosen.items.shape[1] - n_cut)
-        queries = replace(queries, place=queries.place - np.int32(n_cut)) if queries is not None else None
+            asked = is_asked[row] if len(part) else np.zeros(1, bool)
+            seen = draw_queries(chosen, asked, conf.heads, conf.model.max_length, known_until_s, drawn)
+            chosen, queries = seen[0].trimmed(), seen[1]
+            n_cut = seen[0].items.shape[1] - chosen.items.shape[1]
+            queries = replace(queries, place=queries.place - np.int32(n_cut))
         targets = draw_targets(chosen, conf.targets, drawn)
         yield Batch(chosen, targets, len(part), queries)
 

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import vq
 from scipy.sparse import csr_array
 
-from ulm_spark.sequence.rows import Float32s, Rows
+from ulm_spark.sequence.rows import Float32s, Float64s, Rows
 
-Float64s = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 _N_ROUNDS, _N_MOVES = 5, 25
 _N_SAMPLED = 100_000  # of the vectors, whose centroids are those of all

@@ -21,18 +21,14 @@ from ulm_spark.sequence.models.quantised_items import CODES
 
 _OPSET = 17
 Outputs = dict[str, tf.Tensor]
-_SERVED: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
-    "action": tf.nn.softmax,
-    "gap": tf.nn.softmax,
-    "churn": lambda said: tf.sigmoid(said[:, 0]),
-    "value": expected_value,
-    "conversion": lambda said: tf.sigmoid(said[:, 0]),
+# Of each task: its name among the outputs, and what is served of what its head says.
+_SERVED: dict[str, tuple[str, Callable[[tf.Tensor], tf.Tensor]]] = {
+    "action": ("p_action", tf.nn.softmax),
+    "gap": ("p_gap", tf.nn.softmax),
+    "churn": ("p_churn", lambda said: tf.sigmoid(said[:, 0])),
+    "value": ("expected_value", expected_value),
+    "conversion": ("p_conversion", lambda said: tf.sigmoid(said[:, 0])),
 }
-_NAMES = {
-    "action": "p_action", "gap": "p_gap", "churn": "p_churn", "value": "expected_value", "conversion": "p_conversion",
-}  # fmt: skip
-
-
 _HISTORY = (
     tf.TensorSpec([None, None], tf.int32, name="item_indices"),
     tf.TensorSpec([None, None], tf.int32, name="event_codes"),
@@ -81,7 +77,8 @@ class Scorer(tf.Module):
         states = self._states(item_indices, event_codes, gap_seconds)
         assert self.network.heads is not None  # chosen in __init__
         said = self.network.heads(states, elapsed_s, facts)
-        return {"states": states, **{_NAMES[task]: _SERVED[task](scores) for task, scores in said.items()}}
+        served = {_SERVED[task][0]: _SERVED[task][1](scores) for task, scores in said.items()}
+        return {"states": states, **served}
 
     def _states(self, item_indices: tf.Tensor, event_codes: tf.Tensor, gap_seconds: tf.Tensor) -> tf.Tensor:
         return self.network(item_indices, event_codes, gap_seconds, training=False)[:, -1]

@@ -22,7 +22,7 @@ def fact_scale(
     """
     sums = np.zeros(1 + 2 * N_FACTS)
     for rows in shard:
-        is_chosen = (rows.user_key >> np.uint64(11)) * 2.0**-53 > 1 - _ROWS / max(n_rows, 1)
+        is_chosen = rows.hash_place > 1 - _ROWS / max(n_rows, 1)
         chosen = rows.take(np.flatnonzero(is_chosen & rows.is_item.any(axis=1)))
         last = np.full(len(chosen), chosen.items.shape[1] - 1, np.int32)
         elapsed_s = known_until_s - chosen.at_s[:, -1]

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ulm_spark.sequence.codes import Float64s, codes_of_factors, gram_of, item_factors
+from ulm_spark.sequence.codes import codes_of_factors, gram_of, item_factors
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.fact_scale import fact_scale
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.ranks import Ranks
-from ulm_spark.sequence.rows import Float32s
+from ulm_spark.sequence.rows import Float32s, Float64s
 from ulm_spark.sequence.shard import Shard
 from ulm_spark.sequence.snapshot import Manifest
 from ulm_spark.sequence.warm_start import adapt_from, begin_with

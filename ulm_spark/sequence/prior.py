@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ulm_spark.sequence.rows import DAY_S, Float32s, Int64s, Rows
+from ulm_spark.sequence.rows import DAY_S, Float32s, Float64s, Int64s, Rows
 
 _MAX_PERIODS = 104
 _PADDING_LOGIT = -30.0
-Float64s = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ DAY_S = 86_400
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 Float32s = NDArray[np.float32]
+Float64s = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 NumberT = TypeVar("NumberT", bound=np.generic)
 
@@ -50,6 +51,15 @@ class Rows:
         """The last places of each row."""
         kept = np.s_[:, -length:]
         return Rows(self.user_key, self.items[kept], self.codes[kept], self.at_s[kept], self.amounts[kept])
+
+    @property
+    def hash_place(self) -> Float64s:
+        """The hash of each user as a number from 0 up to 1, by which shares of users are chosen: [n]."""
+        return np.asarray((self.user_key >> np.uint64(11)) * 2.0**-53, np.float64)
+
+    def trimmed(self) -> "Rows":
+        """The rows without the places where all are padded, but for the last 2."""
+        return self.last(max(int(self.is_item.sum(axis=1).max(initial=0)), 2))
 
     def until(self, row: Int64s, end: Int64s, length: int) -> "Rows":
         """Of each of these rows the length places before its end, which then stand last; padded on the left."""

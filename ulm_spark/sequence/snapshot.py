@@ -7,13 +7,25 @@ from pathlib import Path
 from typing import TypeVar
 
 import dacite
+import pyarrow as pa
 
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.conf import TrainingConf
 
 RawT = TypeVar("RawT")
-ARRAYS = ("item_indices", "event_codes", "gap_seconds", "amounts")
-COLUMNS = ("user_id", *ARRAYS, "last_event_at")
+# What training reads of silver.sequences, as Parquet holds it.
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("item_indices", pa.list_(pa.int32())),
+        ("event_codes", pa.list_(pa.int32())),
+        ("gap_seconds", pa.list_(pa.int64())),
+        ("amounts", pa.list_(pa.float64())),
+        ("last_event_at", pa.timestamp("us", "UTC")),
+    ]
+)
+COLUMNS = tuple(SCHEMA.names)
+ARRAYS = COLUMNS[1:-1]
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,8 @@ class TaskValidator:
 
     def _batch(self, start: int) -> Answered:
         places = np.arange(start, min(start + _BATCH, len(self._rows)))
-        rows = self._rows.take(places)
-        length = max(int(rows.is_item.sum(axis=1).max()), 2)
-        n_cut = rows.items.shape[1] - length
-        rows, asked = rows.last(length), self._queries
+        rows, asked = self._rows.take(places).trimmed(), self._queries
+        n_cut = self._rows.items.shape[1] - rows.items.shape[1]
         chosen = slice(*np.searchsorted(asked.row, [start, start + len(places)]))
         where = np.stack([asked.row[chosen] - start, asked.place[chosen] - n_cut], axis=1)
         known = {name: tf.convert_to_tensor(getattr(asked, name)[chosen]) for name in ANSWERS}

@@ -46,8 +46,7 @@ def is_validation(rows: Rows, share: float) -> Bools:
 
 def is_apart(rows: Rows, share: float) -> Bools:
     """True for users of whom training asks no task, those with one instant too: chosen by the same hash."""
-    place = (rows.user_key >> np.uint64(11)) * 2.0**-53  # the hash as a number from 0 up to 1
-    return np.asarray(place < share)
+    return np.asarray(rows.hash_place < share)
 
 
 def hold_out(rows: Rows) -> HeldOut:
@@ -109,8 +108,7 @@ class Validator:
 
     def _batch(self, start: int) -> NDArray[np.float64]:
         places = np.arange(start, min(start + _BATCH, len(self._prefix)))
-        prefix, wanted = self._prefix.take(places), self._wanted[places]
-        prefix = prefix.last(max(int(prefix.is_item.sum(axis=1).max()), 2))
+        prefix, wanted = self._prefix.take(places).trimmed(), self._wanted[places]
         seen = np.zeros((len(places), 1), np.int32) if self._seen is None else self._seen[places]
         top = self._rank(prefix.items, prefix.codes, prefix.gaps(), self._periods[places], seen).numpy()
         n_wanted = (wanted > 0).sum(axis=1)

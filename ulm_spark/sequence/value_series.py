@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.rows import Float32s
-
-Float64s = NDArray[np.float64]
+from ulm_spark.sequence.rows import Float32s, Float64s
 
 
 @dataclass(frozen=True)
