@@ -27,7 +27,7 @@ def cut_by(seed: int, n_steps: int = 4, n_users: int = 21, *, by_length: bool = 
 
 
 def cut_pool(of: Rows, conf: TrainingConf, seed: int, n_steps: int, rank: int = 0) -> Iterator[Batch]:
-    return cut(of, examples_of(of, conf.targets), np.ones(len(of), bool), n_steps, conf, KNOWN_UNTIL_S, (seed,), rank)
+    return cut(of, examples_of(of, conf), np.ones(len(of), bool), n_steps, conf, KNOWN_UNTIL_S, (seed,), rank)
 
 
 @pytest.mark.parametrize("by_length", [True, False])
@@ -75,6 +75,21 @@ def test_each_place_is_learned_once_from_all_that_came_before_it(by_length: bool
         ([5], [6]),
         ([5, 6], [7]),
     ]
+
+
+def test_windows_of_a_long_history_name_each_event_once_and_see_no_more_than_the_model() -> None:
+    whole = rows([[0, 0, 0, 1, 2, 3], [4, 5, 6, 7, 8, 9], [0, 0, 0, 0, 0, 3], [0, 1, 2, 3, 4, 5]])
+    targets = TargetsConf(n_events=1, n_positions=0, exclude_seen=False, exclude_repeats=False, n_windows=2)
+    conf = replace(SMALL, targets=targets, model=replace(SMALL.model, max_length=3))
+    batches = list(cut_pool(whole, conf, seed=3, n_steps=2))
+    seen = [
+        (items[items > 0].tolist(), sorted(batch.targets.items[batch.targets.row == number, 0].tolist()))
+        for batch in batches
+        for number, items in enumerate(batch.rows.items)
+    ]
+    windows = [[1, 2, 3], [4, 5], [5, 6, 7], [7, 8, 9], [3], [1, 2, 3], [3, 4, 5]]
+    assert sorted(seen) == sorted((window, window[1:]) for window in windows)
+    assert [batch.n_rows for batch in batches] == [4, 3]
 
 
 def test_fewer_rows_than_steps_make_steps_without_targets() -> None:

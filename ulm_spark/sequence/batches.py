@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ulm_spark.sequence.conf import TrainingConf
-from ulm_spark.sequence.learning_conf import TargetsConf
 from ulm_spark.sequence.queries import Queries, draw_queries
 from ulm_spark.sequence.rows import Bools, Int64s, Rows
 from ulm_spark.sequence.targets import Targets, draw_targets
@@ -41,13 +40,21 @@ class Examples:
         return len(self.row)
 
 
-def examples_of(rows: Rows, conf: TargetsConf) -> Examples:
-    """Each row whole; with prefixes each of its beginnings of two events or more."""
-    n_events, length = rows.is_item.sum(axis=1), rows.items.shape[1]
-    if not conf.prefixes:
-        return Examples(np.arange(len(rows)), np.full(len(rows), length), n_events)
-    row, place = np.nonzero(rows.is_item[:, :-1])
-    return Examples(row, place + 2, place + 2 - length + n_events[row])
+def examples_of(rows: Rows, conf: TrainingConf) -> Examples:
+    """Each row in windows of what the model sees; with prefixes what it sees of each beginning of two events or more.
+
+    Rule: windows end where the row ends, and one begins with the event that the one before it ends with, so that every
+          event but the first is the next one of some place once.
+    """
+    n_events, width = rows.is_item.sum(axis=1), rows.items.shape[1]
+    longest = width if conf.targets.n_windows == 1 else conf.model.max_length
+    if conf.targets.prefixes:
+        row, place = np.nonzero(rows.is_item[:, :-1])
+        return Examples(row, place + 2, np.minimum(place + 2 - width + n_events[row], longest))
+    n_windows = np.maximum(-(-(n_events - 1) // (longest - 1)), 1)
+    row = np.repeat(np.arange(len(rows)), n_windows)
+    after = (longest - 1) * (np.arange(len(row)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows))
+    return Examples(row, width - after, np.minimum(n_events[row] - after, longest))
 
 
 def cut(

@@ -102,13 +102,14 @@ class TrainingConf:
     """Section ``training``.
 
     batch_size: sequences of a batch, over all ranks together, however many there are; with targets.prefixes as many
-    prefixes as they have. precision: what the network computes in; weights, scores and losses are float32 always, and
-    so is what is exported. Neither of the low ones gains anything on a CPU. max_epochs: at most. patience: epochs
-    without a better validation before it stops: of NDCG@10, with tasks of its logarithm less the sum of their losses.
-    seed: of everything random. validation_share: share of users, chosen by a hash, whose last instant is held out for
-    stopping, and of whom tasks ask nothing. max_validation_users: at most, over all ranks. continues: begin with the
-    weights of the latest model of an earlier day, and the vectors of the items that it knew. checkpoint_minutes:
-    between two checkpoints, where an epoch is longer. top_n: length of a list of recommendations.
+    prefixes as they have, and with n_windows as many windows. precision: what the network computes in; weights, scores
+    and losses are float32 always, and so is what is exported. Neither of the low ones gains anything on a CPU.
+    max_epochs: at most. patience: epochs without a better validation before it stops: of NDCG@10, with tasks of its
+    logarithm less the sum of their losses. seed: of everything random. validation_share: share of users, chosen by a
+    hash, whose last instant is held out for stopping, and of whom tasks ask nothing. max_validation_users: at most,
+    over all ranks. continues: begin with the weights of the latest model of an earlier day, and the vectors of the
+    items that it knew. checkpoint_minutes: between two checkpoints, where an epoch is longer. top_n: length of a list
+    of recommendations.
     """
 
     model: ModelConf = field(default_factory=ModelConf)
@@ -142,6 +143,9 @@ class TrainingConf:
         require(self.batch_size >= self.ranks, "training.batch_size", self.batch_size, at_least)
         is_alone = not (self.targets.prefixes and self.heads.tasks)
         require(is_alone, "training.targets.prefixes", True, "false where heads have tasks")
+        n_windows = self.targets.n_windows
+        is_one = n_windows == 1 or not self.heads.tasks
+        require(is_one, "training.targets.n_windows", n_windows, "1 where heads have tasks")
 
     @property
     def step_size(self) -> int:
@@ -155,8 +159,8 @@ class TrainingConf:
 
     @property
     def read_length(self) -> int:
-        """Events of a sequence that are read: those that the model sees, with tasks as many again."""
-        return self.model.max_length * (2 if self.heads.tasks else 1)
+        """Events of a sequence that are read: those that the model sees, more for windows; with tasks as many again."""
+        return self.model.max_length * (2 if self.heads.tasks else self.targets.n_windows)
 
     @property
     def is_elastic(self) -> bool:

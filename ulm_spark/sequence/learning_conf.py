@@ -19,7 +19,9 @@ class TargetsConf:
     takes all. exclude_seen: neither learn nor recommend items that the user bought before. exclude_repeats: the item
     at the place itself is no target. prefixes: each place is learned at the end of a row of its own, as when it is
     asked for a recommendation, so that a step holds places of many users and not many of few; of the next item, at
-    all places. It takes some times as long, and is better where histories are short.
+    all places. It takes some times as long, and is better where histories are short. n_windows: sequences are read so
+    many times as long as the model's max_length, and longer ones are learned from in windows of it, not by their last
+    events alone.
     """
 
     n_events: int = 5
@@ -27,9 +29,10 @@ class TargetsConf:
     exclude_seen: bool = True
     exclude_repeats: bool = True
     prefixes: bool = False
+    n_windows: int = 1
 
     def __post_init__(self) -> None:
-        require_counts(self, "training.targets", ("n_events",))
+        require_counts(self, "training.targets", ("n_events", "n_windows"))
         require(self.n_positions >= 0, "training.targets.n_positions", self.n_positions, "0 or more")
         is_whole = self.n_events == 1 and self.n_positions == 0
         expected = "false but for n_events 1 and n_positions 0"

@@ -81,7 +81,7 @@ class Shard:
             whole = self._feed.read(pool)
             is_asked = ~is_apart(whole, self._share)
             rows = training_part(whole, self._share)
-            examples = examples_of(rows, self._conf.targets)
+            examples = examples_of(rows, self._conf)
             known_until_s = self._snapshot.known_until_s
             n_steps = pool.n_steps(self._ranks.size, self._rank_batch)
             seed = (self._conf.seed, epoch, pool.number)
