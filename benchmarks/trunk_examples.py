@@ -26,6 +26,7 @@ from ulm_spark.sequence.rows import DAY_S, Bools, Float32s, Int64s, NumberT, Row
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
 
 MOST_EVENTS = 2000  # of a user are looked at, the last ones
+FACT_EVENTS = 500
 N_FILES = 8
 _LISTS = ("item_indices", "event_codes", "gap_seconds", "amounts")
 
@@ -149,14 +150,13 @@ def _asked(shop: Shop, n_known: Int64s, now_s: Int64s, day: str) -> Asked:
     is_named = (until.items > 0) & (until.items <= shop.n_items)
     seen = replace_events(until, known & is_named)
     user = np.flatnonzero((n_known > 0) & seen.is_item.any(axis=1))
-    heads = HeadsConf(horizon_days=shop.horizon_days, visit_gap_s=shop.visit_gap_s)
+    heads = HeadsConf(horizon_days=shop.horizon_days, visit_gap_s=shop.visit_gap_s, fact_events=FACT_EVENTS)
     row, at_s = user, now_s[user]
-    truth = answer_queries(until, row, place[user], at_s, heads, shop.max_length, ends_s)
-    rows = seen.last(shop.max_length).take(user)
-    last = np.full(len(user), shop.max_length - 1, np.int32)
-    elapsed_s = at_s - rows.at_s[:, -1]
+    truth = answer_queries(until, row, place[user], at_s, heads, ends_s)
+    elapsed_s = at_s - seen.at_s[user, -1]
     numbers = np.arange(len(user), dtype=np.int32)
-    facts = facts_of(rows, numbers, last, elapsed_s, shop.max_length)
+    facts = facts_of(seen, user.astype(np.int32), np.full(len(user), MOST_EVENTS - 1, np.int32), elapsed_s, FACT_EVENTS)
+    rows, last = seen.last(shop.max_length).take(user), np.full(len(user), shop.max_length - 1, np.int32)
     return Asked(rows, user, replace(truth, row=numbers, place=last, elapsed_s=elapsed_s, facts=facts))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.trunk_examples import Shop
+from benchmarks.trunk_examples import FACT_EVENTS, Shop
 from ulm_spark.sequence.conf import AdapterConf, FeedConf, LaunchConf, TrainingConf
 from ulm_spark.sequence.learning_conf import HeadsConf, OptimiserConf, TargetsConf, Task
 from ulm_spark.sequence.model_conf import ModelConf
@@ -37,6 +37,7 @@ def recipe(shop: Shop, tasks: Sequence[str]) -> TrainingConf:
         tasks=learned,
         horizon_days=shop.horizon_days,
         visit_gap_s=shop.visit_gap_s,
+        fact_events=FACT_EVENTS,
         n_queries=8,
         next_item=NEXT_ITEM in tasks,
     )

@@ -12,7 +12,7 @@ from ulm_spark.sequence.queries import Queries, draw_queries, fixed_queries
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Rows
 
 P = PURCHASE_CODE
-CONF = HeadsConf(tasks=("churn",), horizon_days=2, n_queries=16, visit_gap_s=100)
+CONF = HeadsConf(tasks=("churn",), horizon_days=2, n_queries=16, visit_gap_s=100, fact_events=4)
 Event = tuple[int, int, float]  # second, code, amount
 
 
@@ -53,7 +53,11 @@ def test_answers_are_those_of_the_rule(events: list[Event], known_until_s: int) 
         paid = [event[2] for event in later if event[1] == P and event[0] <= now_s + 2 * DAY_S]
         assert bool(queries.is_gone[number]) == (not paid)
         assert float(queries.value[number]) == sum(paid)
-        assert bool(queries.has_outcome[number]) == (now_s + 2 * DAY_S <= known_until_s)
+        is_over = now_s + 2 * DAY_S <= known_until_s
+        if queries.elapsed_s[number] > 0:
+            assert bool(queries.has_outcome[number]) == is_over
+        else:  # of an event no outcome is asked, unless it happened at any second that was drawn
+            assert is_over or not queries.has_outcome[number]
 
 
 def test_a_visit_goes_on_until_a_silence() -> None:
@@ -82,6 +86,29 @@ def test_a_window_ends_with_the_last_event_before_its_first_instant() -> None:
     assert ((queries.place >= 0) & (queries.place <= 3)).all()
     asked_of = (queries.row[main], queries.place[main], queries.elapsed_s[main])
     np.testing.assert_array_equal(queries.facts[main], facts_of(seen, *asked_of, 4))
+
+
+def test_half_of_the_instants_are_those_of_events_of_which_no_outcome_is_asked() -> None:
+    events = [(hour * 3600, 1, 0.0) for hour in range(10)]
+    _, queries = asked(events, 40 * DAY_S, n_rows=100)
+    is_event = queries.elapsed_s == 0
+    assert 0.4 < is_event.mean() < 0.6
+    assert not queries.has_outcome[is_event].any()
+    assert queries.has_outcome[~is_event].mean() > 0.9
+
+
+def test_instants_lie_in_the_last_days_that_are_asked_about() -> None:
+    events = [(day * DAY_S, 1, 0.0) for day in range(1, 9)]
+    rows = row_of(events, 10).take(np.zeros(50, np.int64))
+    late = replace(CONF, asked_days=3)
+    seen, queries = draw_queries(rows, np.ones(50, bool), late, 10, 10 * DAY_S, np.random.default_rng(5))
+    at_s = seen.at_s[queries.row, queries.place] + queries.elapsed_s
+    assert (at_s >= 7 * DAY_S).all()
+    assert set(at_s[queries.elapsed_s == 0] // DAY_S) == {7, 8}
+    gone = row_of(events[:2], 10).take(np.zeros(5, np.int64))
+    seen, queries = draw_queries(gone, np.ones(5, bool), late, 10, 10 * DAY_S, np.random.default_rng(5))
+    assert (seen.at_s[queries.row, queries.place] == 2 * DAY_S).all()
+    assert (queries.elapsed_s >= 5 * DAY_S).all()
 
 
 def test_of_full_rows_without_more_than_a_model_sees_nothing_is_asked() -> None:

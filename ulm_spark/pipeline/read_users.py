@@ -5,6 +5,7 @@ As score_sequences, this stage meets the network in a file alone.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,8 +33,21 @@ Reader = Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]
 Said = dict[str, NDArray[np.float32]]
 
 
+class Lengths(NamedTuple):
+    """Events of a history, the last ones: looked at, shown to the network, counted in facts."""
+
+    seen: int
+    shown: int
+    counted: int
+
+
 def read_users(
-    sequences: DataFrame, model: "Broadcast[bytes]", model_name: str, max_length: int, gap_s: int, known_until: datetime
+    sequences: DataFrame,
+    model: "Broadcast[bytes]",
+    model_name: str,
+    lengths: Lengths,
+    gap_s: int,
+    known_until: datetime,
 ) -> DataFrame:
     """One row per user of what the network makes of the history, and expects at known_until.
 
@@ -45,10 +59,10 @@ def read_users(
     """
     last_s = F.unix_seconds("last_event_at").alias("last_s")
     histories = sequences.select("user_id", "item_indices", "event_codes", "gap_seconds", "amounts", last_s)
-    return histories.mapInPandas(_reader(model, model_name, max_length, gap_s, int(known_until.timestamp())), _READ)
+    return histories.mapInPandas(_reader(model, model_name, lengths, gap_s, int(known_until.timestamp())), _READ)
 
 
-def _reader(model: "Broadcast[bytes]", name: str, max_length: int, gap_s: int, now_s: int) -> Reader:
+def _reader(model: "Broadcast[bytes]", name: str, lengths: Lengths, gap_s: int, now_s: int) -> Reader:
     def read(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         graph = load_scorer(f"{name}/{READER}", model.value)
         names = [output.name for output in graph.get_outputs()]
@@ -56,35 +70,33 @@ def _reader(model: "Broadcast[bytes]", name: str, max_length: int, gap_s: int, n
         for batch in batches:
             for start in range(0, len(batch), _AT_ONCE):
                 part = batch.iloc[start : start + _AT_ONCE]
-                rows = _rows_of(part, max_length)
+                rows = _rows_of(part, lengths.seen)
                 elapsed_s = now_s - rows.at_s[:, -1]
-                inputs = {name: value for name, value in _inputs(rows, elapsed_s).items() if name in asked}
+                inputs = {name: value for name, value in _inputs(rows, elapsed_s, lengths).items() if name in asked}
                 said = dict(zip(names, graph.run(names, inputs), strict=True))
-                yield _told(part["user_id"], rows, elapsed_s, said, gap_s)
+                yield _told(part["user_id"], rows.last(lengths.shown), elapsed_s, said, gap_s)
 
     return read
 
 
-def _rows_of(part: pd.DataFrame, max_length: int) -> Rows:
+def _rows_of(part: pd.DataFrame, length: int) -> Rows:
     """The histories as training saw them."""
-    items, codes, gaps = (
-        pad_left(list(part[name]), max_length) for name in ("item_indices", "event_codes", "gap_seconds")
-    )
-    amounts = pad_left(list(part["amounts"]), max_length).astype(np.float32)
+    items, codes, gaps = (pad_left(list(part[name]), length) for name in ("item_indices", "event_codes", "gap_seconds"))
+    amounts = pad_left(list(part["amounts"]), length).astype(np.float32)
     at_s = np.where(items > 0, times_of(gaps, part["last_s"].to_numpy(np.int64)), 0)
     keys = np.zeros(len(part), np.uint64)  # who it is does not matter here
     return Rows(keys, items.astype(np.int32), codes.astype(np.int32), at_s, amounts)
 
 
-def _inputs(rows: Rows, elapsed_s: Int64s) -> dict[str, NDArray[np.generic]]:
-    n_rows, length = rows.items.shape
-    place = np.full(n_rows, length - 1, np.int32)
+def _inputs(rows: Rows, elapsed_s: Int64s, lengths: Lengths) -> dict[str, NDArray[np.generic]]:
+    n_rows, shown = len(rows), rows.last(lengths.shown)
+    place = np.full(n_rows, rows.items.shape[1] - 1, np.int32)
     return {
-        "item_indices": rows.items,
-        "event_codes": rows.codes,
-        "gap_seconds": rows.gaps(),
+        "item_indices": shown.items,
+        "event_codes": shown.codes,
+        "gap_seconds": shown.gaps(),
         "elapsed_s": elapsed_s,
-        "facts": facts_of(rows, np.arange(n_rows, dtype=np.int32), place, elapsed_s, length),
+        "facts": facts_of(rows, np.arange(n_rows, dtype=np.int32), place, elapsed_s, lengths.counted),
     }
 
 
@@ -127,8 +139,10 @@ def read_by(ledger: Run, path: str, gap_s: int, zone: str) -> DataFrame:
     folder, trained = checked_model(ledger, path)
     model = ledger.lake.spark.sparkContext.broadcast((folder / READER).read_bytes())
     sequences = ledger.read(SEQUENCES).where(F.col("as_of") == F.lit(ledger.as_of))
-    read = read_users(sequences, model, path, trained.conf.model.max_length, gap_s, end_of(ledger.as_of, zone))
-    horizon_days = trained.conf.heads.horizon_days if trained.conf.heads.tasks else None
+    conf = trained.conf
+    lengths = Lengths(conf.seen_length, conf.model.max_length, conf.heads.fact_events)
+    read = read_users(sequences, model, path, lengths, gap_s, end_of(ledger.as_of, zone))
+    horizon_days = conf.heads.horizon_days if conf.heads.tasks else None
     return read.withColumns({"model_path": F.lit(path), "horizon_days": F.lit(horizon_days).cast("int")})
 
 

@@ -159,8 +159,15 @@ class TrainingConf:
 
     @property
     def read_length(self) -> int:
-        """Events of a sequence that are read: those that the model sees, more for windows; with tasks as many again."""
-        return self.model.max_length * (2 if self.heads.tasks else self.targets.n_windows)
+        """Events of a sequence that are read: those that the model sees, more for windows or tasks."""
+        if self.heads.tasks:
+            return 2 * self.seen_length
+        return self.model.max_length * self.targets.n_windows
+
+    @property
+    def seen_length(self) -> int:
+        """Events up to an instant that are looked at, by the model or, with tasks, for facts."""
+        return max(self.model.max_length, self.heads.fact_events) if self.heads.tasks else self.model.max_length
 
     @property
     def is_elastic(self) -> bool:

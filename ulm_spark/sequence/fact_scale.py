@@ -12,7 +12,7 @@ _ROWS = 50_000
 
 
 def fact_scale(
-    shard: Iterable[Rows], n_rows: int, length: int, known_until_s: int, ranks: Ranks
+    shard: Iterable[Rows], n_rows: int, n_events: int, known_until_s: int, ranks: Ranks
 ) -> tuple[Float32s, Float32s]:
     """Mean and standard deviation of each fact at known_until_s over the rows of all ranks: [N_FACTS] each.
 
@@ -26,7 +26,7 @@ def fact_scale(
         chosen = rows.take(np.flatnonzero(is_chosen & rows.is_item.any(axis=1)))
         last = np.full(len(chosen), chosen.items.shape[1] - 1, np.int32)
         elapsed_s = known_until_s - chosen.at_s[:, -1]
-        facts = facts_of(chosen, np.arange(len(chosen), dtype=np.int32), last, elapsed_s, length).astype(np.float64)
+        facts = facts_of(chosen, np.arange(len(chosen), dtype=np.int32), last, elapsed_s, n_events).astype(np.float64)
         sums += np.concatenate([[len(facts)], facts.sum(axis=0), np.square(facts).sum(axis=0)])
     n, total, squares = np.split(ranks.add(sums), [1, 1 + N_FACTS])
     mean = total / max(n[0], 1)

@@ -13,10 +13,10 @@ N_FACTS = len(_COUNTED_S) * (N_CODES - 1) + len(_PAID_S) + len(_DAYS_S) + _N_TIM
 _CELLS_AT_ONCE = 1_000_000
 
 
-def facts_of(rows: Rows, row: Int32s, place: Int32s, elapsed_s: Int64s, length: int) -> Float32s:
+def facts_of(rows: Rows, row: Int32s, place: Int32s, elapsed_s: Int64s, n_events: int) -> Float32s:
     """The facts at each of m instants, elapsed_s after the event at (row, place): [m, N_FACTS].
 
-    Rule: of the last ``length`` events up to the place, each number x as log(1 + x). Events of each kind in the
+    Rule: of the last n_events events up to the place, each number x as log(1 + x). Events of each kind in the
           last half hour, 1, 7, 30 and 90 days, and ever; what was paid in 7, 30 and 90 days, and ever; UTC days with
           a purchase in 30 and 90 days, and ever. Then in days: since the last event, the last purchase and the
           first event; the last gap between days with a purchase and the mean of these gaps; the time since the last
@@ -25,14 +25,14 @@ def facts_of(rows: Rows, row: Int32s, place: Int32s, elapsed_s: Int64s, length: 
     """
     n_at_once = max(1, _CELLS_AT_ONCE // rows.items.shape[1])
     parts = [
-        _facts(rows, row[start:][:n_at_once], place[start:][:n_at_once], elapsed_s[start:][:n_at_once], length)
+        _facts(rows, row[start:][:n_at_once], place[start:][:n_at_once], elapsed_s[start:][:n_at_once], n_events)
         for start in range(0, len(row), n_at_once)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, N_FACTS), np.float32)
 
 
-def _facts(rows: Rows, row: Int32s, place: Int32s, elapsed_s: Int64s, length: int) -> Float32s:
-    slot = place[:, None] - np.arange(min(length, rows.items.shape[1]))[::-1]
+def _facts(rows: Rows, row: Int32s, place: Int32s, elapsed_s: Int64s, n_events: int) -> Float32s:
+    slot = place[:, None] - np.arange(min(n_events, rows.items.shape[1]))[::-1]
     row_of, known = row[:, None], slot >= 0
     slot = np.maximum(slot, 0)
     known &= rows.is_item[row_of, slot]

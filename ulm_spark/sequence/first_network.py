@@ -28,8 +28,8 @@ def first_network(
     network = build_network(conf, snapshot.n_items, prior, manifest.attributes)
     _assign_codes(network, conf, shard, ranks)
     if network.heads is not None:
-        length, until_s = conf.model.max_length, snapshot.known_until_s
-        mean, deviation = fact_scale(shard.rows(), snapshot.n_rows, length, until_s, ranks)
+        n_events, until_s = conf.heads.fact_events, snapshot.known_until_s
+        mean, deviation = fact_scale(shard.rows(), snapshot.n_rows, n_events, until_s, ranks)
         network.heads.mean.assign(mean)
         network.heads.deviation.assign(deviation)
     if conf.adapter.rank:

@@ -139,9 +139,12 @@ class HeadsConf:
     """Part ``training.heads``: what the trunk learns beside the next item.
 
     tasks: of action (kind of the next event), gap (time to it), churn (nothing bought within horizon_days), value
-    (what is paid within them) and conversion (the open visit ends in a purchase). Sequences are read twice as long as
-    the model's max_length, so that what comes after a full history is known: let them hold that many. n_queries:
-    instants of each sequence that an epoch asks about, half of them those of events. visit_gap_s: silence that a visit
+    (what is paid within them) and conversion (the open visit ends in a purchase). fact_events: events before an instant
+    that are counted in the plain facts which every task is told. Sequences are read twice as long as the longer of this
+    and the model's max_length, so that what comes after a full history is known: let them hold that many. n_queries:
+    instants of each sequence that an epoch asks about, half of them those of events, of which neither churn nor value
+    is asked, for both are asked of a day that ends. asked_days: of how many days these are, the last ones; what the
+    shop was before is not what it will be. visit_gap_s: silence that a visit
     survives. weight: of the mean loss of a task beside that of the next item, the same for each. into_trunk: share of
     the tasks' gradient that reaches the trunk, which otherwise learns by heart what became of whom. next_item: learn
     it too, or the tasks alone.
@@ -149,7 +152,9 @@ class HeadsConf:
 
     tasks: tuple[Task, ...] = ()
     horizon_days: int = 30
+    fact_events: int = 100
     n_queries: int = 4
+    asked_days: int = 180
     visit_gap_s: int = 1800
     weight: float = 0.2
     into_trunk: float = 0.1
@@ -157,7 +162,7 @@ class HeadsConf:
 
     def __post_init__(self) -> None:
         where = "training.heads"
-        require_counts(self, where, ("horizon_days", "n_queries", "visit_gap_s"))
+        require_counts(self, where, ("horizon_days", "fact_events", "n_queries", "asked_days", "visit_gap_s"))
         require_names(self.tasks, get_args(Task), f"{where}.tasks")
         require(self.weight > 0, f"{where}.weight", self.weight, "a number above 0")
         require(0 <= self.into_trunk <= 1, f"{where}.into_trunk", self.into_trunk, "0 to 1")

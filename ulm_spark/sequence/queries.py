@@ -49,45 +49,48 @@ def draw_queries(
 ) -> tuple[Rows, Queries]:
     """What a model sees of each row, its last ``length`` events up to an instant, and n_queries questions of it.
 
-    In:   rows that hold more events than a model sees; is_kept [n], False for rows of which nothing is asked, such as
-          those with a part held out.
+    In:   rows that hold more events than a model sees and facts count; is_kept [n], False for rows of which nothing is
+          asked, such as those with a part held out.
     Out:  windows [n, length], of rows of which nothing is asked their last events; the questions' places are the
           windows'.
-    Rule: the first instant of each row is drawn from its first event to known_until_s, and the window ends with the
-          last event before it; the others are drawn from the window's time. Half of them are those of events, where
-          visits are open; the rest any second. The outcome of an instant is known where the horizon ends by
-          known_until_s; the next event where the sequence has one; how a visit that is open ends where visit_gap_s
-          has gone by since its last event by known_until_s.
-    Edge: of a row that is full, whose first events are cut off, the first ``length`` events are only looked back to: a
-          model that saw as many events as it can see at the end of rows alone would take many for the end. Where rows
-          hold no more than that, nothing is asked of full ones.
+    Rule: the first instant of each row is drawn from its first event, or the last asked_days, to known_until_s, and the
+          window ends with the last event before it; the others are drawn from the window's time. Half of them are those
+          of events, where visits are open; the rest any second. Of these the outcome is known where the horizon ends by
+          known_until_s; of all the next event where the sequence has one, and how a visit that is open ends where
+          visit_gap_s has gone by since its last event by known_until_s.
+    Edge: of a row that is full, whose first events are cut off, as many events as are looked at are only looked back
+          to: a model that saw as many events as it can see at the end of rows alone would take many for the end. Where
+          rows hold no more than that, nothing is asked of full ones.
     """
-    n_places = rows.items.shape[1]
+    n_places, seen = rows.items.shape[1], max(length, conf.fact_events)
     n_events = rows.is_item.sum(axis=1)
     first = n_places - n_events
-    first = np.where(first == 0, min(length, n_places) - 1, first)
-    kept = np.flatnonzero(is_kept & (n_events > 0) & ((n_events < n_places) | (n_places > length)))
+    first = np.where(first == 0, min(seen, n_places) - 1, first)
+    kept = np.flatnonzero(is_kept & (n_events > 0) & ((n_events < n_places) | (n_places > seen)))
+    since_s = known_until_s - conf.asked_days * DAY_S
     ends = np.full(len(rows), n_places - 1)
     until_s = np.full(len(kept), known_until_s)
-    at_s, ends[kept] = _instants(rows, kept, first[kept], until_s, generator)
+    one = _instants(rows, kept, first[kept], since_s, until_s, generator)
+    ends[kept] = one.place
     row = np.repeat(kept, conf.n_queries - 1)
     next_s = np.append(rows.at_s, np.zeros((len(rows), 1), np.int64), axis=1)[np.arange(len(rows)), ends + 1]
     until_s = np.where(ends + 1 < n_places, next_s, known_until_s)[row]
     begins = np.maximum(first, ends - length + 1)
-    more_s, more = _instants(rows, row, begins[row], until_s, generator)
-    row, place, at_s = np.append(kept, row), np.append(ends[kept], more), np.append(at_s, more_s)
-    queries = answer_queries(rows, row, place, at_s, conf, length, known_until_s)
+    more = _instants(rows, row, begins[row], since_s, until_s, generator)
+    row, place, at_s = np.append(kept, row), np.append(one.place, more.place), np.append(one.at_s, more.at_s)
+    queries = answer_queries(rows, row, place, at_s, conf, known_until_s)
     windows = rows.until(np.arange(len(rows)), ends + 1, length)
-    return windows, replace(queries, place=(place - ends[row] + length - 1).astype(np.int32))
+    return windows, replace(
+        queries,
+        place=(place - ends[row] + length - 1).astype(np.int32),
+        has_outcome=queries.has_outcome * np.append(one.is_any, more.is_any),
+    )
 
 
 def answer_queries(
-    rows: Rows, row: Int64s, place: Int64s, at_s: Int64s, conf: HeadsConf, length: int, known_until_s: int
+    rows: Rows, row: Int64s, place: Int64s, at_s: Int64s, conf: HeadsConf, known_until_s: int
 ) -> Queries:
-    """The questions at these instants, with the answers that the rows hold.
-
-    In: row, place, at_s [m], as Queries'; length, so many events are looked back to.
-    """
+    """The questions at these instants, with the answers that the rows hold. In: row, place, at_s [m], as Queries'."""
     later_s = rows.at_s[row] - at_s[:, None]  # of each event after the instant
     n_places = rows.items.shape[1]
     is_later = rows.is_item[row] & (np.arange(n_places) > place[:, None])
@@ -100,7 +103,7 @@ def answer_queries(
     asked = (row.astype(np.int32), place.astype(np.int32), elapsed_s)
     return Queries(
         *asked,
-        facts_of(rows, *asked, length),
+        facts_of(rows, *asked, conf.fact_events),
         np.where(has_next, rows.codes[row, following], 0).astype(np.int32),
         np.where(has_next, rows.at_s[row, following], known_until_s) - at_s,
         has_next.astype(np.float32),
@@ -116,7 +119,7 @@ def fixed_queries(
     rows: Rows, n_windows: int, conf: HeadsConf, length: int, known_until_s: int, seed: int
 ) -> tuple[Rows, Queries]:
     """n_windows windows of each row, a question of each: the same of a row whatever rows are beside it."""
-    one, alone = HeadsConf(conf.tasks, conf.horizon_days, 1, conf.visit_gap_s), np.ones(1, bool)
+    one, alone = replace(conf, n_queries=1), np.ones(1, bool)
     windows: list[Rows] = []
     parts: list[Queries] = []
     for number, key in enumerate(rows.user_key):
@@ -130,21 +133,34 @@ def fixed_queries(
     return Rows.join(windows, length), Queries.join(parts)
 
 
-def _instants(
-    rows: Rows, row: Int64s, first: Int64s, until_s: Int64s, generator: np.random.Generator
-) -> tuple[Int64s, Int64s]:
-    """(second, place of the last event at or before it) of each question, from a row's event ``first`` to until_s.
+@dataclass(frozen=True)
+class _Instants:
+    """Seconds, and places of the last events at or before them. is_any: [m] bool, False for those of events."""
 
-    Edge: until_s is the second of an event that is not meant any more, or the end of what is known.
+    at_s: Int64s
+    place: Int64s
+    is_any: Bools
+
+
+def _instants(
+    rows: Rows, row: Int64s, first: Int64s, since_s: int, until_s: Int64s, generator: np.random.Generator
+) -> _Instants:
+    """An instant of each question, from a row's event ``first``, but not before since_s, to until_s.
+
+    Edge: until_s is the second of an event that is not meant any more, or the end of what is known. Where no event is
+          meant, it is any second.
     """
-    is_item, at_s = rows.is_item[row], rows.at_s[row]
-    is_meant = is_item & (np.arange(rows.items.shape[1]) >= first[:, None]) & (at_s < until_s[:, None])
-    n_meant = np.maximum(is_meant.sum(axis=1), 1)
-    first_s = at_s[np.arange(len(row)), first]
+    is_item, at_s, number = rows.is_item[row], rows.at_s[row], np.arange(len(row))
+    first_s = np.maximum(at_s[number, first], since_s)
+    is_meant = is_item & (np.arange(rows.items.shape[1]) >= first[:, None])
+    is_meant &= (at_s >= first_s[:, None]) & (at_s < until_s[:, None])
+    n_meant = is_meant.sum(axis=1)
     any_s = first_s + np.floor(generator.random(len(row)) * np.maximum(until_s - first_s, 1)).astype(np.int64)
-    drawn = first + np.floor(generator.random(len(row)) * n_meant).astype(np.int64)
-    now_s = np.where(generator.random(len(row)) < 0.5, at_s[np.arange(len(row)), drawn], any_s)
-    return now_s, rows.items.shape[1] - 1 - (is_item & (at_s > now_s[:, None])).sum(axis=1)
+    drawn = is_meant.argmax(axis=1) + np.floor(generator.random(len(row)) * n_meant).astype(np.int64)
+    is_any = (generator.random(len(row)) >= 0.5) | (n_meant == 0)
+    now_s = np.where(is_any, any_s, at_s[number, drawn])
+    place = rows.items.shape[1] - 1 - (is_item & (at_s > now_s[:, None])).sum(axis=1)
+    return _Instants(now_s, place, is_any)
 
 
 def _visits(
