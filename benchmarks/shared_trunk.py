@@ -5,9 +5,10 @@
 On the synthetic shop and on UCI Online Retail (where the folder of real data sets is there). Everything is learned from
 what was known at the end of one day, and judged by the horizon after it: churn and value of the buyers of the last
 weeks, time to the next event of everyone, conversion and the next kind of event at one event of each user, and the
-next item. The single-task twins have the same trunk, epochs and early stopping. The boosted trees are the product's
-own (Spark, churn alone) and scikit-learn's on gold.user_features, for churn, value and conversion. Differences have
-bootstrap intervals over users, of the mean over seeds. Runs that are done are remembered below .ulm/shared_trunk.
+next item. The single-task twins have the same trunk, epochs and early stopping. The boosted trees are the product's own
+(Spark, churn alone) and scikit-learn's on gold.user_features, for churn, value and conversion; beside them, for value,
+an LSTM that sees nothing but what was paid in each period. Differences have bootstrap intervals over users, of the mean
+over seeds. Runs that are done are remembered below .ulm/shared_trunk.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.form import Goal, Result, at_least, at_most, progress, show
-from benchmarks.trunk_examples import Shop, ask_day, read_shop
+from benchmarks.trunk_examples import Shop, ask_day, paid_by_period, read_shop
 from benchmarks.trunk_judges import METRICS, Floats, Judge, Run, difference, judges_of, remembered
 from benchmarks.trunk_models import train
 from benchmarks.trunk_recipes import SHOPS, adapter_recipe, recipe
@@ -31,10 +32,11 @@ from benchmarks.trunk_shops import SHOP
 from benchmarks.trunk_shops import main as write_shop
 from benchmarks.trunk_trees import boosted_trees
 from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sequence.value_series import SeriesConf, fit_value_series, predict_next_value
 
 FOLDER = Path(".ulm") / "shared_trunk"
 N_SEEDS, FIRST_SEED = 3, 20_260
-SHARED, TREES, PRODUCT, LARGE, FULL, FEW = "shared", "trees", "product", "large", "full", "adapter"
+SHARED, TREES, SERIES, LARGE, FULL, FEW = "shared", "trees", "value series", "large", "full", "adapter"
 WAYS = {FULL: 0, FEW: 2}  # rank of the adapter
 ADAPTED = "churn"  # the task that the large trunk has not learned
 
@@ -65,6 +67,14 @@ class Bench:
             remembered(self.folder / f"{TREES}-{seed}" / "run.npz", lambda seed=seed: boosted_trees(self.shop, seed))
             for seed in self.seeds
         ]
+
+    def series(self, judge: Judge) -> list[Floats]:
+        """What an LSTM on nothing but the value of each period says of the users whose value is judged."""
+        users = ask_day(self.shop, self.shop.judged_on).user
+        paid = paid_by_period(self.shop, users)
+        known = paid[:, ~np.isnan(paid).all(axis=0)]
+        models = [fit_value_series(known, SeriesConf(seed=seed)) for seed in self.seeds]
+        return [predict_next_value(model, known)[judge.chosen] for model in models]
 
     def product(self, judge: Judge) -> list[Floats]:
         """What the product's own trees say of the users whose churn is judged."""
@@ -98,20 +108,22 @@ def compare(bench: Bench) -> Found:
         rivals = {"twin": [run.said[task][judge.chosen] for run in runs[task]]}
         rivals |= {"trees": [run.said[task][judge.chosen] for run in trees]} if task in trees[0].said else {}
         rivals |= {"the product's trees": bench.product(judge)} if task == "churn" else {}
+        rivals |= {SERIES: bench.series(judge)} if task == "value" else {}
         ours = [run.said[task][judge.chosen] for run in runs[SHARED]]
         everyone = np.arange(len(judge.chosen))
         name = f"{bench.shop.name}: {task}"
         figures[f"{name} {SHARED}"] = float(np.mean([judge.metric(said, everyone) for said in ours]))
         for rival, theirs in rivals.items():
             found = difference(judge, ours, theirs)
-            n_better += int(found.low > 0)
+            n_better += int(found.low > 0 and rival != SERIES)
             figures[f"{name} {rival}"] = value = float(np.mean([judge.metric(said, everyone) for said in theirs]))
             between = f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
             told = f"{figures[f'{name} {SHARED}']:.4f}"
             rows.append(
                 (bench.shop.name, task, METRICS[task], told, rival, f"{value:.4f}", between, str(len(everyone)))
             )
-            goals.append(at_least(f"{name}: over {rival}, 97.5% bound", found.high, 0.0))
+            if rival != SERIES:  # a baseline beside
+                goals.append(at_least(f"{name}: over {rival}, 97.5% bound", found.high, 0.0))
     goals.append(at_least(f"{bench.shop.name}: rivals that it is better than, beyond the interval", n_better, 2))
     seconds = {name: float(np.sum([run.seconds for run in found])) for name, found in runs.items()}
     figures |= {f"{bench.shop.name}: seconds of {name}": round(value, 1) for name, value in seconds.items()}

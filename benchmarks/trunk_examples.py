@@ -22,7 +22,7 @@ from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.facts import facts_of
 from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.queries import Queries, answer_queries
-from ulm_spark.sequence.rows import DAY_S, Bools, Float32s, Int64s, NumberT, Rows, pad_flat, times_of
+from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Bools, Float32s, Int64s, NumberT, Rows, pad_flat, times_of
 from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
 
 MOST_EVENTS = 2000  # of a user are looked at, the last ones
@@ -175,6 +175,20 @@ def day_features(shop: Shop, day: str, user: Int64s, names: Sequence[str]) -> pd
     """gold.user_features' columns of a day for these users, in their order."""
     of_day = shop.features[shop.features["as_of"].astype(str) == day].set_index("user_id")
     return of_day.reindex(shop.users[user])[list(names)].astype(np.float64)
+
+
+def paid_by_period(shop: Shop, user: Int64s) -> NDArray[np.float64]:
+    """What users paid in each horizon_days up to the judged day: [n, periods], NaN before their first event."""
+    whole = shop.whole.take(user)
+    is_known = whole.is_item & (whole.at_s < shop.known_until_s)
+    ago = (shop.known_until_s - 1 - whole.at_s) // (shop.horizon_days * DAY_S)
+    n_periods = int(ago[is_known].max()) + 1
+    is_paid = is_known & (whole.codes == PURCHASE_CODE)
+    row, place = np.nonzero(is_paid)
+    paid = np.zeros((len(user), n_periods))
+    np.add.at(paid, (row, n_periods - 1 - ago[row, place]), whole.amounts[row, place])
+    first = n_periods - 1 - np.where(is_known, ago, -1).max(axis=1)
+    return np.where(np.arange(n_periods) < first[:, None], np.nan, paid)
 
 
 def next_item_rows(shop: Shop) -> Rows:

@@ -31,6 +31,7 @@ from ulm_spark.pipeline.runner import PipelineConf
 from ulm_spark.predict.churn import fit_churn, score_churn
 from ulm_spark.predict.churn_conf import ChurnConf
 from ulm_spark.predict.labels import active_buyers, fit_label_days, label_churn
+from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sessions.catalogue import describe_items
 from ulm_spark.sessions.cut import SessionRules
 from ulm_spark.sessions.sequences import SequenceRules, build_sequences
@@ -50,6 +51,7 @@ class Conf(BaseConf):
     sessions: SessionRules = field(default_factory=SessionRules)
     sequences: SequenceRules = field(default_factory=SequenceRules)
     churn: ChurnConf = field(default_factory=ChurnConf)
+    training: TrainingConf = field(default_factory=TrainingConf)
 
 
 def write_shop(conf: Conf, as_of: date, folder: Path) -> None:
@@ -73,7 +75,7 @@ def write_shop(conf: Conf, as_of: date, folder: Path) -> None:
         "horizon_days": churn.horizon_days,
         "active_days": churn.active_days,
         "visit_gap_s": conf.sessions.gap_s,
-        "max_length": conf.sequences.max_length,
+        "max_length": conf.training.model.max_length,
         "event_types": conf.sequences.event_types,
         "ends_s": {str(day): int(end_of(day, zone).timestamp()) for day in (*every, as_of)},
     }

@@ -12,10 +12,12 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
+from ulm_spark.config.require import require
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.pipeline.train_sequences import train_on_day
 from ulm_spark.sequence.conf import TrainingConf
+from ulm_spark.sessions.sequences import SequenceRules
 
 JOB = "train_sequence"
 
@@ -24,7 +26,14 @@ JOB = "train_sequence"
 class Conf(BaseConf):
     """What the job reads from the config file."""
 
+    sequences: SequenceRules = field(default_factory=SequenceRules)
     training: TrainingConf = field(default_factory=TrainingConf)
+
+    def __post_init__(self) -> None:
+        if self.training.heads.tasks:
+            least, length = self.training.read_length, self.sequences.max_length
+            expected = f"at least {least}, twice what training.heads looks at, for questions about long histories"
+            require(length >= least, "sequences.max_length", length, expected)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:

@@ -29,7 +29,7 @@ class SequenceRules:
     """
 
     event_types: tuple[str, ...] = ("view", "cart", "purchase")
-    max_length: int = 50
+    max_length: int = 200
     min_item_events: int = 1
     n_price_bands: int = 10
     n_files: int = 8
