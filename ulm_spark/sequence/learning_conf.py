@@ -138,16 +138,15 @@ class OptimiserConf:
 class HeadsConf:
     """Part ``training.heads``: what the trunk learns beside the next item.
 
-    tasks: of action (kind of the next event), gap (time to it), churn (nothing bought within horizon_days), value
-    (what is paid within them) and conversion (the open visit ends in a purchase). fact_events: events before an instant
-    that are counted in the plain facts which every task is told. Sequences are read twice as long as the longer of this
-    and the model's max_length, so that what comes after a full history is known: let them hold that many. n_queries:
+    tasks: of action (kind of the next event), gap (time to it), churn (nothing bought within horizon_days), value (what
+    is paid within them) and conversion (the open visit ends in a purchase). fact_events: events before an instant that
+    are counted in the plain facts which every task is told. Sequences are read twice as long as the longer of this and
+    the model's max_length, so that what comes after a full history is known: let them hold that many. n_queries:
     instants of each sequence that an epoch asks about, half of them those of events, of which neither churn nor value
     is asked, for both are asked of a day that ends. asked_days: of how many days these are, the last ones; what the
-    shop was before is not what it will be. visit_gap_s: silence that a visit
-    survives. weight: of the mean loss of a task beside that of the next item, the same for each. into_trunk: share of
-    the tasks' gradient that reaches the trunk, which otherwise learns by heart what became of whom. next_item: learn
-    it too, or the tasks alone.
+    shop was before is not what it will be. visit_gap_s: silence that a visit survives. weight: of the mean loss of a
+    task beside that of the next item, the same for each. into_trunk: share of the gradient of churn and value that
+    reaches the trunk, which otherwise learns by heart what became of whom. next_item: learn it too, or the tasks alone.
     """
 
     tasks: tuple[Task, ...] = ()

@@ -140,9 +140,9 @@ class Stepper:
                 states = tf.gather_nd(every, parts["places"])
                 summed += tf.reduce_sum(self._losses(states, parts) * parts["weights"]) * parts["units"][0]
             if self.network.heads is not None:
-                share = self._conf.heads.into_trunk
-                asked = tf.gather_nd(share * every + (1.0 - share) * tf.stop_gradient(every), parts["asked"])
-                said = self.network.heads(asked, parts["elapsed_s"], parts["facts"], training=True)
+                asked = tf.gather_nd(every, parts["asked"])
+                told = {"into_trunk": self._conf.heads.into_trunk, "training": True}
+                said = self.network.heads(asked, parts["elapsed_s"], parts["facts"], **told)
                 of_tasks = head_losses(said, parts)
                 for place, task in enumerate(self._tasks):
                     summed += of_tasks[task][0] * parts["units"][1 + place]

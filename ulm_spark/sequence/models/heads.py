@@ -10,7 +10,10 @@ from ulm_spark.sequence.models.time_buckets import N_BUCKETS, time_bucket
 from ulm_spark.sequence.rows import N_CODES
 
 WIDTHS = {"action": N_CODES, "gap": N_BUCKETS, "churn": 1, "value": 3, "conversion": 1}
-_STATE_DROPOUT = 0.5  # few users have many instants: a state that names its user would tell what became of them
+# What is known of a user as a whole: few users have many instants of one outcome, and a state that names its user would
+# tell what became of them.
+_OUTCOMES = ("churn", "value")
+_STATE_DROPOUT = 0.5  # for those
 _MOST = 5.0  # deviations: a fact that is nearly always 0 would else be huge where it is not
 _WIDTH = 32  # narrow, so that a task is added to a trained trunk by few parameters
 
@@ -61,14 +64,22 @@ class Heads(keras.layers.Layer):
         self.log_scale = self.add_weight(shape=(), initializer="zeros", name="log_scale", **kept)
 
     def call(
-        self, states: tf.Tensor, elapsed_s: tf.Tensor, facts: tf.Tensor, training: bool = False
+        self,
+        states: tf.Tensor,
+        elapsed_s: tf.Tensor,
+        facts: tf.Tensor,
+        into_trunk: float = 1.0,
+        training: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """What each task says."""
+        """What each task says. into_trunk: share of the gradient of churn and value that goes on to the states."""
         since = tf.gather(self.elapsed.value, time_bucket(elapsed_s))
         scaled = tf.clip_by_value((facts - self.mean.value) / self.deviation.value, -_MOST, _MOST)
         told = self.drop(tf.concat([since, self.told(scaled)], axis=-1), training=training)
-        known = tf.concat([self.drop_state(states, training=training), told], axis=-1)
-        said = {task: self.last[task](self.hidden[task](known)) + self.plain[task](scaled) for task in self.tasks}
+        held = into_trunk * states + (1.0 - into_trunk) * tf.stop_gradient(states)
+        of_events = tf.concat([self.drop(states, training=training), told], axis=-1)
+        of_outcomes = tf.concat([self.drop_state(held, training=training), told], axis=-1)
+        known = {task: of_outcomes if task in _OUTCOMES else of_events for task in self.tasks}
+        said = {task: self.last[task](self.hidden[task](known[task])) + self.plain[task](scaled) for task in self.tasks}
         if "value" in said:
             said["value"] = tf.where([False, False, True], self.log_scale.value, said["value"])
         return said
