@@ -39,24 +39,25 @@ def recipe(shop: Shop, tasks: Sequence[str]) -> TrainingConf:
         visit_gap_s=shop.visit_gap_s,
         fact_events=FACT_EVENTS,
         n_queries=8,
+        weight=0.5,
         next_item=NEXT_ITEM in tasks,
     )
     return TrainingConf(
         model=ModelConf(
-            "gated", dim=64, n_blocks=1, n_heads=2, max_length=shop.max_length, places="none", input="normed"
+            "gated", dim=128, n_blocks=1, n_heads=2, max_length=shop.max_length, places="none", input="normed"
         ),
         heads=heads,
-        optimiser=OptimiserConf(learning_rate=3e-3, warmup_steps=50, decay=0.05),
+        optimiser=OptimiserConf(learning_rate=3e-3, warmup_steps=50, decay=0.05, average=0.99),
         launch=LaunchConf("inline", threads_per_rank=0),
         feed=FeedConf("arrow"),
         targets=TargetsConf(n_events=5, n_positions=8, exclude_seen=False),
-        max_epochs=16,
-        patience=4,
+        max_epochs=32,
+        patience=6,
     )
 
 
 def adapter_recipe(shop: Shop, tasks: Sequence[str], rank: int) -> TrainingConf:
     """As recipe, of a larger trunk; rank 0 trains everything."""
     conf = recipe(shop, tasks)
-    large = replace(conf.model, dim=128, n_blocks=2)
+    large = replace(conf.model, n_blocks=2)
     return replace(conf, model=large, adapter=AdapterConf(rank))
