@@ -145,7 +145,7 @@ class HeadsConf:
     instants of each sequence that an epoch asks about, half of them those of events, of which neither churn nor value
     is asked, for both are asked of a day that ends. asked_days: of how many days these are, the last ones; what the
     shop was before is not what it will be. visit_gap_s: silence that a visit survives. weight: of the mean loss of a
-    task beside that of the next item, the same for each. into_trunk: share of the gradient of churn and value that
+    task beside that of the next item, the same for each. into_trunk: share of the gradient of gap, churn and value that
     reaches the trunk, which otherwise learns by heart what became of whom. next_item: learn it too, or the tasks alone.
     """
 

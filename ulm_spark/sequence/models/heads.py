@@ -12,7 +12,7 @@ from ulm_spark.sequence.rows import N_CODES
 WIDTHS = {"action": N_CODES, "gap": N_BUCKETS, "churn": 1, "value": 3, "conversion": 1}
 # What is known of a user as a whole: few users have many instants of one outcome, and a state that names its user would
 # tell what became of them.
-_OUTCOMES = ("churn", "value")
+_OUTCOMES = ("gap", "churn", "value")
 _STATE_DROPOUT = 0.5  # for those
 _MOST = 5.0  # deviations: a fact that is nearly always 0 would else be huge where it is not
 _WIDTH = 32  # narrow, so that a task is added to a trained trunk by few parameters
@@ -71,7 +71,7 @@ class Heads(keras.layers.Layer):
         into_trunk: float = 1.0,
         training: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """What each task says. into_trunk: share of the gradient of churn and value that goes on to the states."""
+        """What each task says. into_trunk: share of the gradient of gap, churn and value that goes on to the states."""
         since = tf.gather(self.elapsed.value, time_bucket(elapsed_s))
         scaled = tf.clip_by_value((facts - self.mean.value) / self.deviation.value, -_MOST, _MOST)
         told = self.drop(tf.concat([since, self.told(scaled)], axis=-1), training=training)
