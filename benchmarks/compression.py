@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.compression_latency import Latency, graph_ndcg, latencies
 from benchmarks.form import Goal, Result, at_least, main, none_of, progress
 from benchmarks.sequence_datasets import DATASETS, LAST_AT, Histories, tested_rows, write_manifest
-from benchmarks.sequence_recipes import PUBLISHED
+from benchmarks.sequence_recipes import recipe
 from ulm_spark.sequence.checkpoint import CheckpointWriter, load_checkpoint
 from ulm_spark.sequence.codes import codes_of_vectors, zipf_weights
 from ulm_spark.sequence.compact import Compact, Weights, compact, expand, n_bytes, save_compact
@@ -37,9 +37,7 @@ from ulm_spark.sequence.conf import LaunchConf, TrainingConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import ONNX, VOCABULARY, WEIGHTS
-from ulm_spark.sequence.learning_conf import OptimiserConf
 from ulm_spark.sequence.loop import Training
-from ulm_spark.sequence.model_conf import ModelConf
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods, no_prior
 from ulm_spark.sequence.ranks import Ranks
@@ -50,20 +48,10 @@ N_QUICK_USERS, N_QUICK_ITEMS, N_LATENCY_ITEMS, N_LATENCY_USERS = 400, 2_000, 100
 PERIODS = Periods(int(LAST_AT.timestamp()) + DAY_S, 7 * DAY_S, 1)
 ITEMS = "events/items/"
 OWN = ItemsConf()
-# 8 codes of 7 bits, and centroids in float16: 8.4 bytes an item of Beauty, all told.
-CODED = ItemsConf("jpq", n_splits=8, n_centroids=128, codes="random")
-BASE = replace(
-    PUBLISHED,
-    model=ModelConf(
-        "gated", n_blocks=1, n_heads=1, dropout=0.5, attention_dropout=0.5, places="from_start", input="normed"
-    ),
-    optimiser=OptimiserConf(learning_rate=5e-4),
-    launch=LaunchConf("inline", threads_per_rank=1),
-    batch_size=48,
-    max_epochs=22,
-    patience=4,
-    seed=20_240,
-)
+# 16 codes of 7 bits, and centroids in float16: 16.7 bytes an item of Beauty, all told.
+CODED = ItemsConf("jpq", n_splits=16, n_centroids=128, codes="random")
+BASE = replace(recipe("beauty", "ours"), launch=LaunchConf("inline", threads_per_rank=1), seed=20_240)
+TUNING_EPOCHS = 8
 
 
 @dataclass(frozen=True)
@@ -77,10 +65,9 @@ class Method:
 
 METHODS = (
     Method("codes of the vectors, then tuned", CODED, is_tuned=True),
-    Method("codes of a byte, 16 an item, tuned", replace(CODED, n_splits=16, n_centroids=256), is_tuned=True),
     Method("learned codes, tuned", replace(CODED, codes="learned"), is_tuned=True),
     Method("codes by who bought what", replace(CODED, codes="svd"), is_tuned=False),
-    Method("factorised, rank 16", ItemsConf("factorised", rank=16), is_tuned=False),
+    Method("factorised, rank 8", ItemsConf("factorised", rank=8), is_tuned=False),
     Method("hashed, 500 buckets", ItemsConf("hashed", n_buckets=500), is_tuned=False),
 )
 
@@ -96,10 +83,10 @@ class Found:
 
 
 class Bench:
-    """What all methods share: the data, the settings, the folder of trainings, and epochs of other kinds at most."""
+    """What all methods share: the data, the settings, and the folder of trainings."""
 
-    def __init__(self, histories: Histories, conf: TrainingConf, folder: Path, most_epochs: int) -> None:
-        self.histories, self.conf, self.folder, self.most_epochs = histories, conf, folder, most_epochs
+    def __init__(self, histories: Histories, conf: TrainingConf, folder: Path) -> None:
+        self.histories, self.conf, self.folder = histories, conf, folder
         self.tested = tested_rows(histories, conf.model.max_length)
 
     def trained(self, name: str, conf: TrainingConf, begin_from: str = "") -> Path:
@@ -181,7 +168,7 @@ def trained_kinds(bench: Bench, base: Path) -> Iterator[Found]:
     """Each other kind of item vectors, trained."""
     for method in METHODS:
         conf = with_items(bench.conf, method.items)
-        conf = replace(conf, optimiser=OptimiserConf(learning_rate=1e-3), max_epochs=bench.most_epochs)
+        conf = replace(conf, max_epochs=min(conf.max_epochs, TUNING_EPOCHS)) if method.is_tuned else conf
         model = bench.trained(method.name, conf, str(base) if method.is_tuned else "")
         yield bench.found(method.name, conf, compact(loaded(model), "float16"))
 
@@ -192,7 +179,7 @@ def measure(quick: bool) -> Result:
     if quick:
         histories, conf = few(histories), replace(BASE, max_epochs=1)
     folder = (Path(".ulm") / ("compression_quick" if quick else "compression")).resolve()
-    bench = Bench(histories, conf, folder, 1 if quick else 30)
+    bench = Bench(histories, conf, folder)
     base = bench.trained("a vector for each item", conf)
     found = []
     for one in chain(stored_forms(bench, loaded(base)), graphs(bench, base), trained_kinds(bench, base)):

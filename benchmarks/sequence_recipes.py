@@ -36,10 +36,11 @@ OURS = {
     "beauty": replace(PUBLISHED, model=SHORT, optimiser=FALLING, batch_size=43, max_epochs=20, patience=8),
     "ml1m": replace(
         PUBLISHED,
-        model=ModelConf("gated", n_blocks=2, max_length=200, places="none", input="normed"),
+        model=ModelConf("gated", dim=128, n_blocks=2, dropout=0.3, max_length=200, places="none", input="normed"),
+        targets=replace(PUBLISHED.targets, n_windows=12),
         optimiser=FALLING,
         batch_size=32,
-        max_epochs=60,
+        max_epochs=40,
     ),
     "retailrocket": replace(
         PUBLISHED, model=replace(SHORT, max_length=20), optimiser=FALLING, batch_size=64, max_epochs=20, patience=4
