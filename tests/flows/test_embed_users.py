@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from jobs import embed_users, find_lookalikes, train_sequence
 from tests.flows.sequence_tables import AS_OF, fill, history, small_training
-from ulm_spark.config.errors import TrainingError
+from ulm_spark.config.errors import ConfigError, TrainingError
 from ulm_spark.config.load import load
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
 from ulm_spark.contracts.outlook import USER_EMBEDDINGS, USER_LOOKALIKES, USER_OUTLOOK
@@ -76,6 +76,14 @@ def expected_of(read: Read, user: int) -> dict[str, np.ndarray]:  # type: ignore
     given = {"item_indices": rows.items, "event_codes": rows.codes, "gap_seconds": rows.gaps()}
     names = [output.name for output in graph.get_outputs()]
     return dict(zip(names, graph.run(names, {**given, "elapsed_s": elapsed_s, "facts": facts}), strict=True))
+
+
+def test_sequences_that_hold_less_than_the_heads_look_at_are_refused() -> None:
+    asked = ["training.heads.tasks=[churn]", "training.heads.fact_events=80", "sequences.max_length=159"]
+    with pytest.raises(ConfigError, match=r"sequences\.max_length: found 159; expected at least 160, twice what"):
+        load(None, train_sequence.Conf, asked)
+    assert load(None, train_sequence.Conf, [*asked[:2], "sequences.max_length=160"]).training.seen_length == 80
+    assert load(None, train_sequence.Conf, asked[2:]).training.read_length == 50
 
 
 def test_every_user_is_told_what_the_network_says_at_the_end_of_the_day(read: Read) -> None:
