@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import pytest
@@ -8,6 +9,7 @@ from onnxruntime import InferenceSession
 
 from tests.sequence.histories import SMALL
 from ulm_spark.sequence.compact_onnx import store_halved, store_int8
+from ulm_spark.sequence.conf import Stored
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import ONNX
@@ -26,12 +28,13 @@ def scores(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return np.asarray(session.run(["scores"], ASKED)[0])
 
 
-def exported(folder: Path, items: ItemsConf) -> Path:
+def exported(folder: Path, items: ItemsConf, stored: Stored = "float32") -> Path:
     conf = replace(SMALL, model=ModelConf("gated", dim=32, max_length=6, items=items))
+    keras.utils.set_random_seed(3)
     network = build_network(conf, N_ITEMS, no_prior(N_ITEMS))
     for weight in network.events.items.trainable_variables:
         weight.assign(np.random.default_rng(1).normal(0, 0.3, weight.shape))
-    export_model(network, {}, folder)
+    export_model(network, {}, folder, stored)
     return folder / ONNX
 
 
@@ -70,3 +73,13 @@ def test_a_graph_in_bytes_saves_three_of_four_and_scores_nearly_alike(own: Path,
     assert np.abs(near - exact).max() < 0.5 * exact.std()
     assert (np.abs(near - exact) > 0).any()
     assert np.mean(near.argmax(axis=1) == exact.argmax(axis=1)) >= 0.6
+
+
+@pytest.mark.parametrize(("stored", "size", "error"), [("float16", 0.6, 0.002), ("int8", 0.45, 0.5)])
+def test_an_export_stored_small_scores_nearly_alike(
+    own: Path, tmp_path: Path, stored: Stored, size: float, error: float
+) -> None:
+    small = exported(tmp_path, ItemsConf(), stored)
+    assert small.stat().st_size < size * own.stat().st_size
+    expected = scores(own)[:, 1:]
+    assert np.abs(scores(small)[:, 1:] - expected).max() < error * expected.std()

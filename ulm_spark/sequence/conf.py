@@ -11,6 +11,7 @@ Launcher = Literal["inline", "horovodrun", "spark"]
 FeedKind = Literal["petastorm", "arrow"]
 Compression = Literal["none", "fp16"]
 Precision = Literal["float32", "bfloat16", "float16"]
+Stored = Literal["float32", "float16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,14 @@ class TrainingConf:
 
     batch_size: sequences of a batch, over all ranks together, however many there are; with targets.prefixes as many
     prefixes as they have, and with n_windows as many windows. precision: what the network computes in; weights, scores
-    and losses are float32 always, and so is what is exported. Neither of the low ones gains anything on a CPU.
-    max_epochs: at most. patience: epochs without a better validation before it stops: of NDCG@10, with tasks of its
-    logarithm less the sum of their losses. seed: of everything random. validation_share: share of users, chosen by a
-    hash, whose last instant is held out for stopping, and of whom tasks ask nothing. max_validation_users: at most,
-    over all ranks. continues: begin with the weights of the latest model of an earlier day, and the vectors of the
-    items that it knew. checkpoint_minutes: between two checkpoints, where an epoch is longer. top_n: length of a list
-    of recommendations.
+    and losses are float32 always, and so is what is exported. Neither of the low ones gains anything on a CPU. stored:
+    how the exported graphs hold their numbers: float16 takes half, int8 about a fourth, and what each loses
+    benchmarks.compression tells; the SavedModel and weights.npz stay float32. max_epochs: at most. patience: epochs
+    without a better validation before it stops: of NDCG@10, with tasks of its logarithm less the sum of their losses.
+    seed: of everything random. validation_share: share of users, chosen by a hash, whose last instant is held out for
+    stopping, and of whom tasks ask nothing. max_validation_users: at most, over all ranks. continues: begin with the
+    weights of the latest model of an earlier day, and the vectors of the items that it knew. checkpoint_minutes:
+    between two checkpoints, where an epoch is longer. top_n: length of a list of recommendations.
     """
 
     model: ModelConf = field(default_factory=ModelConf)
@@ -123,6 +125,7 @@ class TrainingConf:
     launch: LaunchConf = field(default_factory=LaunchConf)
     batch_size: int = 64
     precision: Precision = "float32"
+    stored: Stored = "float32"
     max_epochs: int = 10
     patience: int = 3
     seed: int = 20111209

@@ -10,7 +10,8 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from ulm_spark.sequence.compact_onnx import store_codes
+from ulm_spark.sequence.compact_onnx import store_codes, store_halved, store_int8
+from ulm_spark.sequence.conf import Stored
 from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.head_losses import expected_value
 from ulm_spark.sequence.launch import METRICS, ONNX, READER, SAVED_MODEL, WEIGHTS
@@ -84,8 +85,8 @@ class Scorer(tf.Module):
         return self.network(item_indices, event_codes, gap_seconds, training=False)[:, -1]
 
 
-def export_model(network: NextItem, metrics: dict[str, float], folder: Path) -> None:
-    """Writes scorer.onnx, reader.onnx, saved_model, weights.npz and metrics.json into folder."""
+def export_model(network: NextItem, metrics: dict[str, float], folder: Path, stored: Stored = "float32") -> None:
+    """Writes scorer.onnx, reader.onnx, saved_model, weights.npz and metrics.json into folder. stored: of the graphs."""
     serving, weights = _served(network)
     np.savez(folder / WEIGHTS, **weights)
     scorer = Scorer(serving)
@@ -94,6 +95,9 @@ def export_model(network: NextItem, metrics: dict[str, float], folder: Path) -> 
     for function, inputs, name in ((scorer.scores, _HISTORY, ONNX), (scorer.read, scorer.read_inputs, READER)):
         tf2onnx.convert.from_function(function, list(inputs), opset=_OPSET, output_path=str(folder / name))
         store_codes(folder / name)
+        if stored != "float32":
+            store = store_halved if stored == "float16" else store_int8
+            store(folder / name, folder / name)
     (folder / METRICS).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
 
 

@@ -45,7 +45,7 @@ def train(manifest: Manifest, vocabulary: tuple[str, ...], report: Report) -> Tr
     if Ranks.is_first_now():
         folder = Path(manifest.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        export_model(trained.network, trained.metrics, folder)
+        export_model(trained.network, trained.metrics, folder, manifest.conf.stored)
     return trained
 
 
