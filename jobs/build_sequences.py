@@ -12,7 +12,7 @@ from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.sequences import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.persisted import persisted

@@ -7,7 +7,8 @@ from pyspark.sql import SparkSession
 
 from tests.flows.settings import write_config
 from tests.frames import rows_of, utc
-from ulm_spark.contracts.silver import EVENTS, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.sequences import ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.lake.store import Lake
 
 AS_OF = date(2024, 3, 31)

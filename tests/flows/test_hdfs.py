@@ -18,7 +18,8 @@ from tests.flows.shop import WITHOUT_ROWS, Shop
 from tests.lake.test_lock import DAY, hold, left_behind
 from ulm_spark.config.errors import LockedError
 from ulm_spark.config.load import load
-from ulm_spark.contracts.silver import SEQUENCES, SESSIONS
+from ulm_spark.contracts.sequences import SEQUENCES
+from ulm_spark.contracts.silver import SESSIONS
 from ulm_spark.contracts.table import Table
 from ulm_spark.contracts.tables import TABLES
 from ulm_spark.lake.files import HadoopFiles

@@ -26,7 +26,7 @@ from ulm_spark.config.errors import DataQualityError, TrainingError
 from ulm_spark.config.load import load
 from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
-from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.sequences import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.progress import progress_to
 from ulm_spark.lake.store import Lake
 from ulm_spark.sequence.conf import FeedConf

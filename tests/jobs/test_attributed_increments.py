@@ -21,7 +21,8 @@ from tests.sessions.shoppers import at, event
 from ulm_spark.contracts.features import USER_FEATURES
 from ulm_spark.contracts.gold import DAILY_ACTIVITY
 from ulm_spark.contracts.identity import IDENTITIES
-from ulm_spark.contracts.silver import ORDERS, SEQUENCES, SESSIONS
+from ulm_spark.contracts.sequences import SEQUENCES
+from ulm_spark.contracts.silver import ORDERS, SESSIONS
 from ulm_spark.events.identity import IdentityRules
 from ulm_spark.events.identity_history import attribute_users, identities_as_of
 from ulm_spark.lake.store import LakeConf

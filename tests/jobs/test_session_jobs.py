@@ -10,15 +10,8 @@ from pyspark.sql import functions as F
 from jobs import build_metrics, build_orders, build_sequences, sessionize
 from tests.frames import rows_of, utc
 from ulm_spark.contracts.gold import DAILY_ACTIVITY, DATA_QUALITY, FUNNEL, RETENTION
-from ulm_spark.contracts.silver import (
-    CATEGORY_VOCABULARY,
-    EVENTS,
-    ITEM_VOCABULARY,
-    ORDER_LINES,
-    ORDERS,
-    SEQUENCES,
-    SESSIONS,
-)
+from ulm_spark.contracts.sequences import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.silver import EVENTS, ORDER_LINES, ORDERS, SESSIONS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.store import Lake, LakeConf
 from ulm_spark.sessions.cut import SessionRules

@@ -7,7 +7,8 @@ from pyspark.sql import SparkSession
 
 from tests.frames import rows_of, texts_of
 from ulm_spark.config.errors import ConfigError
-from ulm_spark.contracts.silver import SEQUENCES, SESSIONS
+from ulm_spark.contracts.sequences import SEQUENCES
+from ulm_spark.contracts.silver import SESSIONS
 from ulm_spark.contracts.table import Table
 from ulm_spark.lake.maintain import MaintenanceRules, maintain
 from ulm_spark.lake.store import Lake, LakeConf

@@ -3,7 +3,7 @@ from datetime import date, timedelta
 from pyspark.sql import SparkSession
 
 from tests.frames import rows_of
-from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, ITEM_VOCABULARY
+from ulm_spark.contracts.sequences import CATEGORY_VOCABULARY, ITEM_VOCABULARY
 from ulm_spark.pipeline.train_sequences import day_attributes
 from ulm_spark.sequence.snapshot import ItemAttribute
 

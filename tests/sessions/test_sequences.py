@@ -12,7 +12,8 @@ from tests.frames import rows_of, texts_of
 from tests.sessions.shoppers import at, event
 from ulm_spark.config.clock import end_of
 from ulm_spark.config.errors import ConfigError
-from ulm_spark.contracts.silver import EVENTS, SEQUENCES
+from ulm_spark.contracts.sequences import SEQUENCES
+from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.sessions.catalogue import describe_items
 from ulm_spark.sessions.sequences import SequenceRules, build_sequences
 from ulm_spark.sessions.vocabulary import list_items, number_items

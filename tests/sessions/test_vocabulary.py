@@ -6,7 +6,8 @@ from pyspark.testing import assertDataFrameEqual
 
 from tests.frames import rows_of
 from tests.sessions.shoppers import Row, at, event
-from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, EVENTS
+from ulm_spark.contracts.sequences import CATEGORY_VOCABULARY
+from ulm_spark.contracts.silver import EVENTS
 from ulm_spark.sessions.catalogue import describe_items
 from ulm_spark.sessions.vocabulary import list_categories, list_items, number_items
 

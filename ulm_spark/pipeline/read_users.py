@@ -16,7 +16,8 @@ from pyspark.sql import functions as F
 
 from ulm_spark.config.clock import end_of
 from ulm_spark.contracts.outlook import USER_EMBEDDINGS, USER_OUTLOOK
-from ulm_spark.contracts.silver import SEQUENCES, SHOPPER_EVENT_TYPES
+from ulm_spark.contracts.sequences import SEQUENCES
+from ulm_spark.contracts.silver import SHOPPER_EVENT_TYPES
 from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.score_sequences import checked_model, load_scorer
 from ulm_spark.sequence.facts import facts_of

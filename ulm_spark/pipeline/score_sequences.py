@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import DataQualityError
 from ulm_spark.contracts.gold import NEXT_ITEM_RECOMMENDATIONS
-from ulm_spark.contracts.silver import ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.sequences import ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.run import Run
 from ulm_spark.pipeline.attributed import Attribution, attributed_events
 from ulm_spark.pipeline.train_sequences import day_versions, day_vocabulary

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from ulm_spark.config.clock import end_of
 from ulm_spark.config.errors import DataQualityError, TrainingError
 from ulm_spark.contracts.ops import SEQUENCE_MODELS
-from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
+from ulm_spark.contracts.sequences import CATEGORY_VOCABULARY, ITEM_VOCABULARY, SEQUENCES
 from ulm_spark.lake.fingerprint import code_version
 from ulm_spark.lake.run import Run
 from ulm_spark.lake.scratch import own_scratch

@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 from ulm_spark.config.require import require
-from ulm_spark.contracts.silver import SEQUENCES, SHOPPER_EVENT_TYPES
+from ulm_spark.contracts.sequences import SEQUENCES
+from ulm_spark.contracts.silver import SHOPPER_EVENT_TYPES
 from ulm_spark.sessions.catalogue import is_of_sequences, known_events
 from ulm_spark.sessions.cut import US, shopper_events
 

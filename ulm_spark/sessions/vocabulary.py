@@ -5,7 +5,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.contracts.silver import CATEGORY_VOCABULARY, ITEM_VOCABULARY
+from ulm_spark.contracts.sequences import CATEGORY_VOCABULARY, ITEM_VOCABULARY
 
 _FIRST, _HERE, _LAST = Window.unboundedPreceding, Window.currentRow, Window.unboundedFollowing
 _NUMBERED = ("item_index", "product_id", "category_index", "category", "price_band")
