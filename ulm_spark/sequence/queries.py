@@ -62,11 +62,12 @@ def draw_queries(
           to: a model that saw as many events as it can see at the end of rows alone would take many for the end. Where
           rows hold no more than that, nothing is asked of full ones.
     """
-    n_places, seen = rows.items.shape[1], max(length, conf.fact_events)
-    n_events = rows.is_item.sum(axis=1)
-    first = n_places - n_events
-    first = np.where(first == 0, min(seen, n_places) - 1, first)
-    kept = np.flatnonzero(is_kept & (n_events > 0) & ((n_events < n_places) | (n_places > seen)))
+    n_events, seen = rows.is_item.sum(axis=1), max(length, conf.fact_events)
+    is_full = n_events == rows.items.shape[1]
+    rows = rows.trimmed()  # most are far from full
+    n_places = rows.items.shape[1]
+    first = np.where(is_full, min(seen, n_places) - 1, n_places - n_events)
+    kept = np.flatnonzero(is_kept & (n_events > 0) & (~is_full | (n_places > seen)))
     since_s = known_until_s - conf.asked_days * DAY_S
     ends = np.full(len(rows), n_places - 1)
     until_s = np.full(len(kept), known_until_s)
