@@ -9,6 +9,8 @@ from ulm_spark.sequence.facts import facts_of
 from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Bools, Float32s, Int32s, Int64s, Rows
 
+_WHOLE = 0.5  # share of rows whose window is not cut
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -53,9 +55,10 @@ def draw_queries(
           asked, such as those with a part held out.
     Out:  windows [n, length], of rows of which nothing is asked their last events; the questions' places are the
           windows'.
-    Rule: the first instant of each row is drawn from its first event, or the last asked_days, to known_until_s, and the
-          window ends with the last event before it; the others are drawn from the window's time. Half of them are those
-          of events, where visits are open; the rest any second. Of these the outcome is known where the horizon ends by
+    Rule: of half of the rows the window is their last events, so that the latest are learned from as well; of the
+          others it ends with the last event before the first instant, which is drawn from the first event, or the last
+          asked_days, to known_until_s. The other instants are drawn from the window's time. Half of them are those of
+          events, where visits are open; the rest any second. Of these the outcome is known where the horizon ends by
           known_until_s; of all the next event where the sequence has one, and how a visit that is open ends where
           visit_gap_s has gone by since its last event by known_until_s.
     Edge: of a row that is full, whose first events are cut off, as many events as are looked at are only looked back
@@ -71,8 +74,10 @@ def draw_queries(
     since_s = known_until_s - conf.asked_days * DAY_S
     ends = np.full(len(rows), n_places - 1)
     until_s = np.full(len(kept), known_until_s)
-    one = _instants(rows, kept, first[kept], since_s, until_s, generator)
-    ends[kept] = one.place
+    is_whole = generator.random(len(kept)) < _WHOLE
+    begins = np.where(is_whole, np.maximum(first[kept], n_places - length), first[kept])
+    one = _instants(rows, kept, begins, since_s, until_s, generator)
+    ends[kept] = np.where(is_whole, n_places - 1, one.place)
     row = np.repeat(kept, conf.n_queries - 1)
     next_s = np.append(rows.at_s, np.zeros((len(rows), 1), np.int64), axis=1)[np.arange(len(rows)), ends + 1]
     until_s = np.where(ends + 1 < n_places, next_s, known_until_s)[row]
