@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks.pinned import pin
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Rows, pad_left
-from ulm_spark.sequence.snapshot import SCHEMA, Manifest, Snapshot, split_rule, vocabulary_checksum
+from ulm_spark.sequence.snapshot import SCHEMA, Manifest
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 LAST_AT = datetime(2020, 1, 1, tzinfo=UTC)
@@ -82,29 +82,13 @@ DATASETS = {"beauty": beauty, "ml1m": movielens_1m, "retailrocket": retailrocket
 
 def write_manifest(histories: Histories, conf: TrainingConf, folder: Path) -> tuple[Manifest, tuple[str, ...]]:
     """What training sees, as pinned files in folder, and the vocabulary."""
-    data = folder / "data"
-    data.mkdir(parents=True, exist_ok=True)
-    files = []
-    for number in range(N_FILES):
-        path = data / f"part-{number}.parquet"
-        rows = [_row(user, histories.known[user]) for user in range(number, len(histories.known), N_FILES)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
-        files.append(f"file:{path}")
-    vocabulary = tuple(f"p{number:06d}" for number in range(1, histories.n_items + 1))
-    snapshot = Snapshot(
-        as_of=f"{LAST_AT:%Y-%m-%d}",
-        known_until_s=int(LAST_AT.timestamp()) + DAY_S,
-        table=histories.name,
-        version=0,
-        vocabulary_table_version=0,
-        vocabulary_version="",
-        files=tuple(files),
-        n_rows=len(histories.known),
-        n_items=histories.n_items,
-        vocabulary_checksum=vocabulary_checksum(list(vocabulary)),
-        split_rule=split_rule(conf),
-    )
-    return Manifest(snapshot, conf, str(folder / "model"), str(folder / "checkpoint")), vocabulary
+    users = range(len(histories.known))
+    parts = [
+        pa.Table.from_pylist([_row(user, histories.known[user]) for user in users[number::N_FILES]], schema=SCHEMA)
+        for number in range(N_FILES)
+    ]
+    known_until_s = int(LAST_AT.timestamp()) + DAY_S
+    return pin(histories.name, f"{LAST_AT:%Y-%m-%d}", known_until_s, parts, histories.n_items, conf, folder)
 
 
 def _row(user: int, items: NDArray[np.int64]) -> dict[str, object]:

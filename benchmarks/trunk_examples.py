@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks.pinned import pin
 from benchmarks.trunk_shops import CHURN, FEATURES, HISTORIES, SHOP
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.facts import facts_of
 from ulm_spark.sequence.learning_conf import HeadsConf
 from ulm_spark.sequence.queries import Queries, answer_queries
 from ulm_spark.sequence.rows import DAY_S, PURCHASE_CODE, Bools, Float32s, Int64s, NumberT, Rows, pad_flat, times_of
-from ulm_spark.sequence.snapshot import Manifest, Snapshot, split_rule, vocabulary_checksum
+from ulm_spark.sequence.snapshot import SCHEMA, Manifest
 
 MOST_EVENTS = 2000  # of a user are looked at, the last ones
 FACT_EVENTS = 500
@@ -206,32 +206,12 @@ def write_manifest(
     shop: Shop, conf: TrainingConf, folder: Path, begin_from: str = ""
 ) -> tuple[Manifest, tuple[str, ...]]:
     """The rows up to the judged day, as pinned files in folder, and the vocabulary."""
-    data = folder / "data"
-    data.mkdir(parents=True, exist_ok=True)
     whole = shop.whole
     is_known = whole.is_item & (whole.at_s < shop.known_until_s) & (whole.items <= shop.n_items)
     rows = replace_events(whole, is_known).last(conf.read_length)
     users = np.flatnonzero(rows.is_item.any(axis=1))
-    files = []
-    for number, part in enumerate(np.array_split(users, N_FILES)):
-        path = data / f"part-{number}.parquet"
-        pq.write_table(_table(shop, rows.take(part), part), path)
-        files.append(f"file:{path.resolve()}")
-    vocabulary = tuple(f"p{number:06d}" for number in range(1, shop.n_items + 1))
-    snapshot = Snapshot(
-        as_of=shop.judged_on,
-        known_until_s=shop.known_until_s,
-        table=shop.name,
-        version=0,
-        vocabulary_table_version=0,
-        vocabulary_version="",
-        files=tuple(files),
-        n_rows=len(users),
-        n_items=shop.n_items,
-        vocabulary_checksum=vocabulary_checksum(list(vocabulary)),
-        split_rule=split_rule(conf),
-    )
-    return Manifest(snapshot, conf, str(folder / "model"), str(folder / "checkpoint"), begin_from), vocabulary
+    parts = [_table(shop, rows.take(part), part) for part in np.array_split(users, N_FILES)]
+    return pin(shop.name, shop.judged_on, shop.known_until_s, parts, shop.n_items, conf, folder, begin_from)
 
 
 def _table(shop: Shop, rows: Rows, users: Int64s) -> pa.Table:
@@ -241,13 +221,5 @@ def _table(shop: Shop, rows: Rows, users: Int64s) -> pa.Table:
         return [row[kept] for row, kept in zip(values, is_item, strict=True)]
 
     last = [datetime.fromtimestamp(int(at_s), UTC) for at_s in rows.at_s[:, -1]]
-    return pa.table(
-        {
-            "user_id": pa.array(shop.users[users], pa.string()),
-            "item_indices": pa.array(lists(rows.items), pa.list_(pa.int32())),
-            "event_codes": pa.array(lists(rows.codes), pa.list_(pa.int32())),
-            "gap_seconds": pa.array(lists(gaps), pa.list_(pa.int64())),
-            "amounts": pa.array(lists(rows.amounts.astype(np.float64)), pa.list_(pa.float64())),
-            "last_event_at": pa.array(last, pa.timestamp("us", "UTC")),
-        }
-    )
+    columns = [shop.users[users], *map(lists, (rows.items, rows.codes, gaps, rows.amounts.astype(np.float64))), last]
+    return pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)

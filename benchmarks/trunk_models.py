@@ -62,8 +62,7 @@ def answers_of(network: NextItem, asked: Asked) -> Said:
     parts: list[dict[str, tf.Tensor]] = []
     answer = tf.function(lambda *given: _answer(network, *given), reduce_retracing=True)
     for start in range(0, len(asked.user), _BATCH):
-        rows = asked.rows.take(np.arange(start, min(start + _BATCH, len(asked.user))))
-        rows = rows.last(max(int(rows.is_item.sum(axis=1).max()), 2))
+        rows = asked.rows.take(np.arange(start, min(start + _BATCH, len(asked.user)))).trimmed()
         chosen = slice(start, start + _BATCH)
         known = {name: tf.convert_to_tensor(getattr(asked.queries, name)[chosen]) for name in ANSWERS}
         parts.append(

@@ -6,7 +6,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.config.require import require
+from ulm_spark.config.require import require, require_counts
 from ulm_spark.contracts.silver import EVENT_ANOMALIES, SHOPPER_EVENT_TYPES
 
 # Of the event alone. One that arrived late is true all the same, so nobody leaves it out.
@@ -50,8 +50,7 @@ class AnomalyRules:
     clock_margin_s: int = 60
 
     def __post_init__(self) -> None:
-        for name in ("max_looks_per_minute", "max_looks_per_day", "min_gaps", "pause_s"):
-            require(getattr(self, name) >= 1, f"anomalies.{name}", getattr(self, name), "1 or more")
+        require_counts(self, "anomalies", ("max_looks_per_minute", "max_looks_per_day", "min_gaps", "pause_s"))
         for name in ("min_gap_variation", "clock_spread", "clock_margin_s"):
             require(getattr(self, name) >= 0, f"anomalies.{name}", getattr(self, name), "0 or more")
 

@@ -73,7 +73,7 @@ def _reader(model: "Broadcast[bytes]", name: str, lengths: Lengths, gap_s: int, 
                 part = batch.iloc[start : start + _AT_ONCE]
                 rows = _rows_of(part, lengths.seen)
                 elapsed_s = now_s - rows.at_s[:, -1]
-                inputs = {name: value for name, value in _inputs(rows, elapsed_s, lengths).items() if name in asked}
+                inputs = _inputs(rows, elapsed_s, lengths, asked)
                 said = dict(zip(names, graph.run(names, inputs), strict=True))
                 yield _told(part["user_id"], rows.last(lengths.shown), elapsed_s, said, gap_s)
 
@@ -89,16 +89,19 @@ def _rows_of(part: pd.DataFrame, length: int) -> Rows:
     return Rows(keys, items.astype(np.int32), codes.astype(np.int32), at_s, amounts)
 
 
-def _inputs(rows: Rows, elapsed_s: Int64s, lengths: Lengths) -> dict[str, NDArray[np.generic]]:
-    n_rows, shown = len(rows), rows.last(lengths.shown)
-    place = np.full(n_rows, rows.items.shape[1] - 1, np.int32)
-    return {
+def _inputs(rows: Rows, elapsed_s: Int64s, lengths: Lengths, asked: set[str]) -> dict[str, NDArray[np.generic]]:
+    """What the network asks for; facts are not counted for one without heads."""
+    shown = rows.last(lengths.shown)
+    inputs: dict[str, NDArray[np.generic]] = {
         "item_indices": shown.items,
         "event_codes": shown.codes,
         "gap_seconds": shown.gaps(),
         "elapsed_s": elapsed_s,
-        "facts": facts_of(rows, np.arange(n_rows, dtype=np.int32), place, elapsed_s, lengths.counted),
     }
+    if "facts" in asked:
+        row, place = np.arange(len(rows), dtype=np.int32), np.full(len(rows), rows.items.shape[1] - 1, np.int32)
+        inputs["facts"] = facts_of(rows, row, place, elapsed_s, lengths.counted)
+    return {name: value for name, value in inputs.items() if name in asked}
 
 
 def _told(user_ids: "pd.Series[str]", rows: Rows, elapsed_s: Int64s, said: Said, gap_s: int) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ulm_spark.config.errors import ConfigError
-from ulm_spark.config.require import require
+from ulm_spark.config.require import require, require_counts
 from ulm_spark.recommend.interactions import Transform, Weighting
 
 # Ids are numbered inside hash buckets, so that no single task sorts all users.
@@ -44,8 +44,7 @@ class AlsConf:
     n_blocks: int = 4
 
     def __post_init__(self) -> None:
-        for name in ("rank", "iterations", "popularity_days", "top_n", "n_blocks"):
-            require(getattr(self, name) >= 1, f"als.{name}", getattr(self, name), "1 or more")
+        require_counts(self, "als", ("rank", "iterations", "popularity_days", "top_n", "n_blocks"))
         for name in ("reg", "alpha", "view_weight", "click_weight", "cart_weight", "purchase_weight"):
             require(not getattr(self, name) < 0, f"als.{name}", getattr(self, name), "0 or more")
         if not self.weighting.by_type:

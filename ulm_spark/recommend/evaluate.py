@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ulm_spark.config.errors import ConfigError
-from ulm_spark.config.require import require
+from ulm_spark.config.require import require_counts
 from ulm_spark.recommend.outcome import OutcomeWindow
 from ulm_spark.stats.bootstrap import difference_interval, mean_interval
 from ulm_spark.stats.measurement import Measurement, held_against, measured
@@ -40,8 +40,7 @@ class EvaluationConf:
 
     def __post_init__(self) -> None:
         days = ("test_days", "min_test_days", "session_days")
-        for name in (*days, "k", "max_users", "n_examples", "n_history"):
-            require(getattr(self, name) >= 1, f"evaluation.{name}", getattr(self, name), "1 or more")
+        require_counts(self, "evaluation", (*days, "k", "max_users", "n_examples", "n_history"))
         if self.n_resamples < 1000:
             raise ConfigError(
                 f"evaluation.n_resamples: found {self.n_resamples}; expected at least 1000, fewer make "

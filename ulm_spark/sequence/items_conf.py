@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ulm_spark.config.require import require
+from ulm_spark.config.require import require, require_counts
 
 ItemsKind = Literal["own", "factorised", "hashed", "jpq"]
 CodesKind = Literal["svd", "random", "learned"]
@@ -33,7 +33,6 @@ class ItemsConf:
 
     def __post_init__(self) -> None:
         where = "training.model.items"
-        for name in ("rank", "n_buckets", "n_hashes", "n_splits"):
-            require(getattr(self, name) >= 1, f"{where}.{name}", getattr(self, name), "1 or more")
+        require_counts(self, where, ("rank", "n_buckets", "n_hashes", "n_splits"))
         fits = 2 <= self.n_centroids <= MOST_CENTROIDS
         require(fits, f"{where}.n_centroids", self.n_centroids, f"2 to {MOST_CENTROIDS}, since a code is a byte")

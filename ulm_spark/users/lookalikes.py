@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from ulm_spark.config.require import require
+from ulm_spark.config.require import require, require_counts
 from ulm_spark.contracts.outlook import USER_LOOKALIKES
 
 _FOUND = "user_id STRING, similarity DOUBLE, seed_user_id STRING, model_path STRING"
@@ -32,8 +32,7 @@ class LookalikesConf:
     n_users: int = 1_000
 
     def __post_init__(self) -> None:
-        for name in ("max_seeds", "n_users"):
-            require(getattr(self, name) >= 1, f"lookalikes.{name}", getattr(self, name), "1 or more")
+        require_counts(self, "lookalikes", ("max_seeds", "n_users"))
         is_one = self.segment is None or not self.seeds
         require(is_one, "lookalikes.segment", self.segment, "null where seeds are named")
 
