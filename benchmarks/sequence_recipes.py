@@ -38,9 +38,10 @@ OURS = {
         PUBLISHED,
         model=ModelConf("gated", dim=128, n_blocks=2, dropout=0.3, max_length=200, places="none", input="normed"),
         targets=replace(PUBLISHED.targets, n_windows=12),
+        loss=LossConf("full", spares_history=True),
         optimiser=FALLING,
         batch_size=32,
-        max_epochs=40,
+        max_epochs=30,
     ),
     "retailrocket": replace(
         PUBLISHED, model=replace(SHORT, max_length=20), optimiser=FALLING, batch_size=64, max_epochs=20, patience=4

@@ -12,6 +12,7 @@ from ulm_spark.sequence.losses import (
     draw_negatives,
     full_loss,
     gbce_loss,
+    is_of_history,
     log_expected_draws,
     sampled_loss,
 )
@@ -66,6 +67,35 @@ def test_the_calibrated_loss_is_binary_cross_entropy_without_calibration() -> No
     np.testing.assert_allclose(plain, right + against, rtol=1e-5)
     calibrated = gbce_loss(network, STATES, NOW, ITEMS, drawn, 1.0).numpy()
     np.testing.assert_allclose(calibrated, 30 / (N_ITEMS - 1) * right + against, rtol=1e-5)
+
+
+def test_a_spared_history_is_told_apart_from_no_target() -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    history = tf.constant([[0, 1, 5, 7], [3, 12, 12, 2]])
+    spared = is_of_history(history, N_ITEMS, None)
+    assert [list(np.flatnonzero(row) + 1) for row in spared.numpy()] == [[1, 5, 7], [2, 3, 12]]
+    scores = np.exp(network.score_all(STATES, NOW).numpy().astype(np.float64))
+    wrong = np.array(
+        [[scores[row, [i for i in range(1, N_ITEMS + 1) if i not in history[row]]].sum()] for row in (0, 1)]
+    )
+    right = np.take_along_axis(scores, ITEMS, axis=1)
+    full = full_loss(network, STATES, NOW, ITEMS, spared=spared).numpy()
+    np.testing.assert_allclose(full, -np.log(right / (right + wrong)), atol=1e-5)
+    drawn = np.array([4, 7, 2, 9], np.int32)
+    of_drawn = is_of_history(history, N_ITEMS, tf.constant(drawn))
+    np.testing.assert_array_equal(of_drawn, [[False, True, False, False], [False, False, True, False]])
+    kept = [drawn[[0, 2, 3]], drawn[[0, 1, 3]]]
+    for row in (0, 1):
+        told = STATES[row : row + 1], NOW[row : row + 1], ITEMS[row : row + 1]
+        spare = of_drawn[row : row + 1]
+        binary = [gbce_loss(network, *told, kept[row], 0.0), gbce_loss(network, *told, drawn, 0.0, spare)]
+        np.testing.assert_allclose(*binary, rtol=1e-5)
+        log_q = np.zeros(4, np.float32)
+        softmax = [
+            sampled_loss(network, *told, kept[row], log_q[1:]),
+            sampled_loss(network, *told, drawn, log_q, spare),
+        ]
+        np.testing.assert_allclose(*softmax, rtol=1e-5)
 
 
 def test_negatives_come_as_often_as_expected() -> None:

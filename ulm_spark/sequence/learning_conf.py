@@ -66,7 +66,9 @@ class LossConf:
     kind: full, the cross-entropy among all items; sampled, that among the target and n_sampled items drawn for the
     step, corrected for how often they are drawn; gbce, the generalised binary one over as many; auto, full up to
     full_softmax_items items and sampled above. calibration: of gbce, t of its paper, 0 for plain binary cross-entropy
-    to 1 for full calibration. smoothing: share of a target's weight that all items share, with full.
+    to 1 for full calibration. smoothing: share of a target's weight that all items share, with full. spares_history:
+    a target is not told apart from other items of its sequence, before or after; those before are often left out of
+    recommendations, those after are right as well, only later (Klenitskiy & Vasilev, 2023, RecSys, 1120-1125).
     """
 
     kind: LossKind = "auto"
@@ -74,6 +76,7 @@ class LossConf:
     n_sampled: int = 1024
     calibration: float = 0.75
     smoothing: float = 0.0
+    spares_history: bool = False
 
     def __post_init__(self) -> None:
         require_counts(self, "training.loss", ("n_sampled",))

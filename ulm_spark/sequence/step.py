@@ -16,7 +16,7 @@ from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.head_losses import head_losses
 from ulm_spark.sequence.loss_scale import LossScale
-from ulm_spark.sequence.losses import draw_evenly, draw_negatives, full_loss, gbce_loss, sampled_loss
+from ulm_spark.sequence.losses import draw_evenly, draw_negatives, full_loss, gbce_loss, is_of_history, sampled_loss
 from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.optimiser import Optimiser
 from ulm_spark.sequence.prior import Periods
@@ -163,11 +163,15 @@ class Stepper:
 
     def _losses(self, states: tf.Tensor, parts: Parts) -> tf.Tensor:
         conf, right = self._conf.loss, (self.network, states, parts["periods"], parts["target_items"])
+        negatives, spared = None if self._kind == "full" else parts["negatives"], None
+        if conf.spares_history:
+            of_rows = is_of_history(parts["items"], self.network.n_items, negatives)
+            spared = tf.gather(of_rows, parts["places"][:, 0])
         if self._kind == "full":
-            return full_loss(*right, conf.smoothing)
+            return full_loss(*right, conf.smoothing, spared)
         if self._kind == "gbce":
-            return gbce_loss(*right, parts["negatives"], conf.calibration)
-        return sampled_loss(*right, parts["negatives"], parts["log_expected"])
+            return gbce_loss(*right, negatives, conf.calibration, spared)
+        return sampled_loss(*right, negatives, parts["log_expected"], spared)
 
     def _apply(self, sums: list[Gradient]) -> tuple[tf.Tensor, tf.Tensor]:
         launch = self._conf.launch
