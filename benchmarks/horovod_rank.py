@@ -17,7 +17,7 @@ import horovod.tensorflow as hvd
 import numpy as np
 import tensorflow as tf
 
-from ulm_spark.sequence.batches import cut
+from ulm_spark.sequence.batches import cut, examples_of
 from ulm_spark.sequence.conf import Compression
 from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.loop import Training
@@ -133,7 +133,9 @@ def table(folder: Path) -> Found:
     rows = rows.take(np.arange(N_TABLE_STEPS * n_rows))
     asked = np.zeros(len(rows), bool)
     seconds = []
-    for batch in cut(rows, asked, N_TABLE_STEPS, conf, snapshot.known_until_s, (conf.seed,), ranks.rank):
+    for batch in cut(
+        rows, examples_of(rows, conf), asked, N_TABLE_STEPS, conf, snapshot.known_until_s, (conf.seed,), ranks.rank
+    ):
         began_s = time.monotonic()
         stepper.take([batch], np.random.default_rng(len(seconds)))
         seconds.append(time.monotonic() - began_s)

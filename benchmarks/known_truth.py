@@ -83,14 +83,14 @@ def measure_sessions(truth: Truth) -> dict[str, float]:
 def measure_churn(truth: Truth) -> dict[str, float]:
     """AUC of the scores, and of the best forecasts, on the same shoppers and outcomes."""
     churn, law = ChurnConf(), truth.conf.simulation.purchases
-    tables = [truth.read(f"truth.{name}") for name in ("users", "events", "clocks")]
-    best = churn_ceiling(*tables, law, truth.known_until, churn.active_days, churn.horizon_days)
+    users, events, clocks = (truth.read(f"truth.{name}") for name in ("users", "events", "clocks"))
+    best = churn_ceiling(users, events, clocks, law, truth.known_until, churn.active_days, churn.horizon_days)
     scores = truth.read("gold.churn_scores").select("user_id", "p_churn")
-    users = best.join(scores, on="user_id", how="inner").toPandas()
-    outcome = users["is_churned"].to_numpy(dtype=bool)
+    scored = best.join(scores, on="user_id", how="inner").toPandas()
+    outcome = scored["is_churned"].to_numpy(dtype=bool)
     columns = ("p_churn", "p_from_history", "p_from_parameters", "p_from_state")
-    figures = {f"churn_auc_{name}": area_under_curve(users[name].to_numpy(dtype=float), outcome) for name in columns}
-    return {**figures, "churn_users": float(len(users))}
+    figures = {f"churn_auc_{name}": area_under_curve(scored[name].to_numpy(dtype=float), outcome) for name in columns}
+    return {**figures, "churn_users": float(len(scored))}
 
 
 def measure_segments(truth: Truth) -> dict[str, float]:

@@ -7,7 +7,7 @@ Trained by the product's own feed and loop, the settings those of benchmarks/seq
 by validation alone, and the test is looked at once, at the end. Every item is ranked; the papers' protocol says
 whether items of the history are left out. Without --dataset and --model all are run, which takes days on two cores:
 one that is ended goes on where it was. Results, with settings, seeds and curves, go into one JSON file for each
-dataset, model and seed.
+dataset, model and seed; those of fewer epochs below .ulm. A file of other settings is refused.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -43,6 +44,8 @@ CUTS = {"beauty": 10, "ml1m": 10, "retailrocket": 20}
 # NDCG@10 and HR@10, and where they were published.
 BARS = {"beauty": (0.0531, 0.0928), "ml1m": (0.1857, 0.3159)}
 RESULTS = Path(__file__).parent / "results" / "sequence_quality"
+SCRATCH = Path(".ulm") / "sequence_quality"
+Settings = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Run:
     n_epochs: int
     seconds: float
     curve: tuple[tuple[float, float], ...]
-    settings: dict[str, object]
+    settings: Settings
 
 
 def train(histories: Histories, model: str, conf: TrainingConf, folder: Path) -> Run:
@@ -108,21 +111,28 @@ def run_all(dataset: str, model: str, n_seeds: int, n_epochs: int | None, result
     """The model's runs, from their files where they are done."""
     histories = DATASETS[dataset]()
     if model == "knn":
-        return [_remembered(results / f"{dataset}-knn.json", lambda: neighbours(histories))]
+        return [_remembered(results / f"{dataset}-knn.json", {}, lambda: neighbours(histories))]
     runs = []
     for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
-        conf = replace(recipe(dataset, model), seed=seed)
-        conf = replace(conf, max_epochs=n_epochs) if n_epochs else conf
-        folder = Path(".ulm").resolve() / "sequence_quality" / f"{dataset}-{model}-{seed}"
-        file = results / f"{dataset}-{model}-{seed}.json"
-        runs.append(_remembered(file, lambda conf=conf, folder=folder: train(histories, model, conf, folder)))
+        conf, folder = replace(recipe(dataset, model), seed=seed), SCRATCH.resolve()
+        if n_epochs:
+            conf, folder, results = replace(conf, max_epochs=n_epochs), folder / f"{n_epochs}-epochs", folder
+        folder /= f"{dataset}-{model}-{seed}"
+        make = partial(train, histories, model, conf, folder)
+        runs.append(_remembered(results / f"{folder.name}.json", asdict(conf), make))
     return runs
 
 
-def _remembered(file: Path, make: Callable[[], Run]) -> Run:
-    """The run in a file, made where there is none."""
+def _remembered(file: Path, settings: Settings, make: Callable[[], Run]) -> Run:
+    """The run in a file, made where there is none.
+
+    Errors: ValueError where its settings were others than these; one that was added since may stand at its default.
+    """
     if file.exists():
         raw = json.loads(file.read_text(encoding="utf-8"))
+        other = _other(raw["settings"], json.loads(json.dumps(settings)))
+        if other:
+            raise ValueError(f"{file}: found {other} of another value; expected that of the recipe. Remove the file.")
         return Run(**{**raw, "found": Measured(**raw["found"])})
     run = make()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -130,9 +140,24 @@ def _remembered(file: Path, make: Callable[[], Run]) -> Run:
     return run
 
 
+def _other(kept: Settings, asked: Settings) -> str:
+    """The first setting of kept that is another one in asked, empty without one."""
+    for name, value in kept.items():
+        if isinstance(value, dict):
+            part = asked.get(name)
+            inner = _other(value, part) if isinstance(part, dict) else "all"
+            if inner:
+                return f"{name}.{inner}"
+        elif name not in asked or asked[name] != value:
+            return name
+    return ""
+
+
 def summarise(found: Sequence[list[Run]]) -> Result:
     """A row for each data set and model; the bars are of the best published, which ours is held against."""
-    rows, figures, goals = [], {}, []
+    rows: list[tuple[str, ...]] = []
+    figures: dict[str, float] = {}
+    goals: list[Goal] = []
     for runs in found:
         name = f"{runs[0].dataset}, {runs[0].model}"
         cut = CUTS[runs[0].dataset]

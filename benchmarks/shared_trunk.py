@@ -12,10 +12,13 @@ over seeds. Runs that are done are remembered below .ulm/shared_trunk.
 """
 
 import argparse
+import hashlib
+import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -58,8 +61,8 @@ class Bench:
         conf = replace(conf, max_epochs=self.n_epochs) if self.n_epochs else conf
         source = str(self.folder / f"{begin_from}-{conf.seed}" / "model") if begin_from else ""
         folder = self.folder / f"{name}-{conf.seed}"
-        make = lambda: train(self.shop, conf, folder, source, is_kept=name == LARGE)  # noqa: E731  # called at once
-        return remembered(folder / "run.npz", make)
+        make = partial(train, self.shop, conf, folder, source, is_kept=name == LARGE)
+        return remembered(folder / f"run-{_name_of(conf)}.npz", make)
 
     def trees(self) -> list[Run]:
         """scikit-learn's, for each seed."""
@@ -80,6 +83,11 @@ class Bench:
         """What the product's own trees say of the users whose churn is judged."""
         users = self.shop.users[ask_day(self.shop, self.shop.judged_on).user[judge.chosen]]
         return [self.shop.churn.set_index("user_id").reindex(users)["p_churn"].to_numpy(np.float64)]
+
+
+def _name_of(conf: TrainingConf) -> str:
+    """8 hex digits that name the settings of a run."""
+    return hashlib.sha256(json.dumps(asdict(conf), sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,10 @@ def read_shop(folder: Path) -> Shop:
     at_s = np.where(items > 0, times_of(gaps, last_s), 0)
     known_until_s = told["ends_s"][told["judged_on"]]
     counts = np.bincount(items[at_s < known_until_s], minlength=int(items.max()) + 1)
-    counts[0] = 0
-    order = np.argsort(-counts, kind="stable")  # the new ones behind the known
+    counts[0] = 0  # padding's
+    order = 1 + np.argsort(-counts[1:], kind="stable")  # the new ones behind the known
     number = np.zeros(len(counts), np.int64)
-    number[order[:-1]] = np.arange(1, len(counts))
+    number[order] = np.arange(1, len(counts))
     numbered = np.where(items > 0, number[items], 0).astype(np.int32)
     keys = pd.util.hash_array(frame["user_id"].to_numpy(object)) >> np.uint64(1)
     whole = Rows(keys, numbered, codes.astype(np.int32), at_s, amounts)
@@ -168,7 +168,7 @@ def replace_events(rows: Rows, is_kept: Bools) -> Rows:
     def left(values: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.where(moved, np.take_along_axis(values, order, axis=1), np.zeros((), values.dtype))
 
-    return Rows(rows.user_key, left(rows.items), left(rows.codes), left(rows.at_s), left(rows.amounts))  # type: ignore[arg-type]
+    return Rows(rows.user_key, left(rows.items), left(rows.codes), left(rows.at_s), left(rows.amounts))
 
 
 def day_features(shop: Shop, day: str, user: Int64s, names: Sequence[str]) -> pd.DataFrame:

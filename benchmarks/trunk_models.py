@@ -82,7 +82,7 @@ def _answer(
     facts: tf.Tensor,
     known: Mapping[str, tf.Tensor],
 ) -> dict[str, tf.Tensor]:
-    said = network.heads(network(items, codes, gaps)[:, -1], elapsed_s, facts)  # type: ignore[misc]  # it has heads
+    said = network.heads(network(items, codes, gaps)[:, -1], elapsed_s, facts)
     found = {task: scores[:, 0] for task, scores in said.items() if task in ("churn", "conversion")}
     if "value" in said:
         found["value"] = expected_value(said["value"])

@@ -76,7 +76,6 @@ def write_shop(conf: Conf, as_of: date, folder: Path) -> None:
         "active_days": churn.active_days,
         "visit_gap_s": conf.sessions.gap_s,
         "max_length": conf.training.model.max_length,
-        "event_types": conf.sequences.event_types,
         "ends_s": {str(day): int(end_of(day, zone).timestamp()) for day in (*every, as_of)},
     }
     (folder / SHOP).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ without a model. A re-run replaces them.
 """
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import SparkSession
@@ -17,7 +17,6 @@ from ulm_spark.lake.job import BaseConf, run_job
 from ulm_spark.lake.ledger import open_run
 from ulm_spark.lake.persisted import persisted
 from ulm_spark.pipeline.read_users import embeddings_of, outlook_of, read_by
-from ulm_spark.sessions.cut import SessionRules
 
 JOB = "embed_users"
 
@@ -25,8 +24,6 @@ JOB = "embed_users"
 @dataclass(frozen=True)
 class Conf(BaseConf):
     """What the job reads from the config file."""
-
-    sessions: SessionRules = field(default_factory=SessionRules)
 
 
 def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
@@ -38,7 +35,7 @@ def run(spark: SparkSession, conf: Conf, as_of: date) -> None:
             for table in (USER_EMBEDDINGS, USER_OUTLOOK):
                 ledger.replace(ledger.frame_of(table, []), table)
             return
-        with persisted(read_by(ledger, model["path"], conf.sessions.gap_s, conf.shop.zone)) as read:
+        with persisted(read_by(ledger, model["path"], conf.shop.zone)) as read:
             ledger.replace(embeddings_of(read, as_of), USER_EMBEDDINGS)
             ledger.replace(outlook_of(read, as_of, conf.shop.currency), USER_OUTLOOK)
 

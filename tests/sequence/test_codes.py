@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from tests.sequence.histories import rows
+from ulm_spark.sequence import codes as codes_module
 from ulm_spark.sequence.codes import codes_of_factors, codes_of_vectors, gram_of, item_factors, zipf_weights
 
 HISTORIES = rows([[0, 1, 2, 2], [3, 1, 2, 4], [0, 0, 5, 3], [4, 5, 5, 5]])
@@ -60,3 +62,12 @@ def test_common_items_are_met_best() -> None:
     assert off[:8].mean() < 0.5 * off[200:].mean()
     even, near = codes_of_vectors(vectors, np.ones(400), 1, 16, np.random.default_rng(9))
     assert (weights * off).sum() < 0.7 * (weights * np.square(near[0][even[:, 0]] - vectors).sum(axis=1)).sum()
+
+
+def test_a_sample_of_many_items_weighs_them_as_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes_module, "_N_SAMPLED", 20_000)
+    weights = zipf_weights(60_000)
+    vectors = np.repeat([[0.0, 4.0], [1.0, 2.0]], [3_000, 57_000], axis=0).astype(np.float32)
+    _, centroids = codes_of_vectors(vectors, weights, 1, 1, np.random.default_rng(4))
+    expected = weights @ vectors / weights.sum()
+    np.testing.assert_allclose(centroids[0, 0], expected, atol=0.03)

@@ -8,8 +8,8 @@ from tests.sequence.histories import SMALL, snapshot_of
 from ulm_spark.config.errors import ConfigError, TrainingError
 from ulm_spark.config.load import load
 from ulm_spark.sequence.conf import LaunchConf, TrainingConf
-from ulm_spark.sequence.launch import Listener, command, progress_line
-from ulm_spark.sequence.snapshot import Manifest, Snapshot, training_key
+from ulm_spark.sequence.launch import PARENT_PID, Listener, command, environment, progress_line
+from ulm_spark.sequence.snapshot import ItemAttribute, Manifest, Snapshot, training_key
 
 SNAPSHOT = snapshot_of(("file:/lake/a.parquet", "file:/lake/b.parquet"), 5)
 MANIFEST = Manifest(SNAPSHOT, SMALL, "/model", "/checkpoint")
@@ -57,6 +57,24 @@ def test_the_key_follows_rows_and_settings_and_not_the_folder() -> None:
 def test_a_setting_that_cannot_be_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"training.{field}"):
         load(None, train_sequence.Conf, (f"training.{field}={value}",))
+
+
+def test_a_checkpoint_is_of_what_training_began_with() -> None:
+    other = replace(MANIFEST, earlier="_models/sequence/other")
+    known = replace(MANIFEST, attributes=(ItemAttribute("category", (1, 0, 2), ("a", "b")),))
+    assert len({MANIFEST.key(), other.key(), known.key()}) == 3
+    assert replace(MANIFEST, begin_from="/elsewhere").key() == MANIFEST.key()  # a copy of the same model
+    for manifest in (other, known):
+        assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_ranks_on_found_hosts_end_with_no_process_of_this_machine() -> None:
+    here = replace(SMALL, launch=LaunchConf("horovodrun", min_ranks=1))
+    found = replace(SMALL, launch=LaunchConf("horovodrun", min_ranks=1, discovery="/bin/hosts"))
+    assert PARENT_PID in environment(here)
+    assert PARENT_PID not in environment(found)
+    with pytest.raises(ConfigError, match=r"training\.launch\.discovery"):
+        LaunchConf("horovodrun", min_ranks=1, hosts="a:1,b:1")
 
 
 def test_inline_training_is_one_rank() -> None:

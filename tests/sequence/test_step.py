@@ -144,6 +144,15 @@ def test_the_last_instant_is_held_out_whole() -> None:
     assert held.at_s.tolist() == [history.at_s[0, -1]]
 
 
+def test_validation_shows_as_many_events_as_training(ranks: Ranks) -> None:
+    network = build_network(SMALL, N_ITEMS, PRIOR)
+    basket = rows([[1, 2, 3, 7, 8, 9]], hours=[[0, 1, 2, 5, 5, 5]])
+    shown = Validator(network, basket, PERIODS, ranks, exclude_seen=False, length=3)
+    alone = Validator(network, basket.last(4), PERIODS, ranks, exclude_seen=False)
+    assert shown._prefix.items.tolist() == [[1, 2, 3]]
+    assert alone._prefix.trimmed().items.tolist() == [[0, 3]]
+
+
 def test_a_user_with_one_instant_is_never_held_out() -> None:
     histories = rows([[0, 1, 2], [0, 1, 2]], hours=[[0, 5, 5], [0, 4, 5]])
     assert is_validation(histories, 1.0).tolist() == [False, True]
@@ -166,5 +175,8 @@ def test_validation_ranks_all_items_but_those_bought_before(ranks: Ranks) -> Non
         assert validator.measure() == Measured(
             pytest.approx(expected), 1.0, pytest.approx(1 / 3 if validator is kept else 1.0), 1
         )
+    # Shown is less than was seen: what was bought long ago is left out as well.
+    short = Validator(network, bought, PERIODS, ranks, exclude_seen=True, length=1)
+    assert short.measure() == Measured(1.0, 1.0, 1.0, 1)
     again = rows([[0, 0, 3, 2, 3]], codes=[[0, 0, P, P, P]])
     assert Validator(network, again, PERIODS, ranks, exclude_seen=True).measure() == Measured(0.0, 0.0, 0.0, 0)

@@ -138,14 +138,17 @@ def _median_s(p_gap: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.where(bucket > 0, 2.0 ** (bucket - 1 + part), 0.0)
 
 
-def read_by(ledger: Run, path: str, gap_s: int, zone: str) -> DataFrame:
-    """read_users of the run's day by the model stored at path. Errors: as checked_model."""
+def read_by(ledger: Run, path: str, zone: str) -> DataFrame:
+    """read_users of the run's day by the model stored at path; a visit is open as long as the model learned.
+
+    Errors: as checked_model.
+    """
     folder, trained = checked_model(ledger, path)
     model = ledger.lake.spark.sparkContext.broadcast((folder / READER).read_bytes())
     sequences = ledger.read(SEQUENCES).where(F.col("as_of") == F.lit(ledger.as_of))
     conf = trained.conf
     lengths = Lengths(conf.seen_length, conf.model.max_length, conf.heads.fact_events)
-    read = read_users(sequences, model, path, lengths, gap_s, end_of(ledger.as_of, zone))
+    read = read_users(sequences, model, path, lengths, conf.heads.visit_gap_s, end_of(ledger.as_of, zone))
     horizon_days = conf.heads.horizon_days if conf.heads.tasks else None
     return read.withColumns({"model_path": F.lit(path), "horizon_days": F.lit(horizon_days).cast("int")})
 

@@ -79,8 +79,9 @@ def recommend_next(
 def _lister(model: "Broadcast[bytes]", name: str, max_length: int, top_n: int) -> Lister:
     def list_users(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         scorer = load_scorer(name, model.value)
+        n_at_once = 1  # until the first user's scores tell how many items there are
         for batch in batches:
-            start, n_at_once = 0, 64
+            start = 0
             while start < len(batch):
                 part = batch.iloc[start : start + n_at_once]
                 scores = _scored(scorer, part, max_length)

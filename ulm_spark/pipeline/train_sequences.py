@@ -49,7 +49,9 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     local = ledger.lake.files.local(checkpoints) or own_scratch(checkpoints)
     tables = (ledger.read(ITEM_VOCABULARY), ledger.read(CATEGORY_VOCABULARY))
     attributes = day_attributes(*tables, ledger.as_of, conf.model.attributes)
-    manifest = Manifest(snapshot, conf, str(folder.local), str(local), _begin_from(ledger, conf), attributes)
+    earlier = _earlier_model(ledger, conf)
+    begin_from = str(ledger.model_dir(earlier).local) if earlier else ""
+    manifest = Manifest(snapshot, conf, str(folder.local), str(local), begin_from, attributes, earlier)
     metrics = train_in(folder.local, manifest, vocabulary, ledger)
     ledger.publish(folder)
     settings = json.dumps(json.loads(manifest.to_json())["conf"])
@@ -58,13 +60,13 @@ def train_on_day(ledger: Run, conf: TrainingConf, zone: str) -> None:
     shutil.rmtree(local, ignore_errors=True)  # registered; a killed run leaves it to be found again
 
 
-def _begin_from(ledger: Run, conf: TrainingConf) -> str:
-    """The folder of the model that a training begins with, empty for none."""
+def _earlier_model(ledger: Run, conf: TrainingConf) -> str:
+    """The path of the model that a training begins with, as ops.sequence_models stores it; empty for none."""
     if not (conf.continues or conf.adapter.rank):
         return ""
     path = conf.adapter.model or _latest_path(ledger)
     if path:
-        return str(ledger.model_dir(path).local)
+        return path
     if conf.adapter.rank:
         raise TrainingError(
             f"training.adapter: found no model of a day before {ledger.as_of}; expected one to tune. Run "

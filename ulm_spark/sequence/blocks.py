@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ulm_spark.sequence.rows import Int64s, Rows, pad_flat
+from ulm_spark.sequence.rows import Int64s, Rows, ago_of, pad_flat
 
 _US = 1_000_000
 _MOST_S = 2**31 - 1
@@ -28,7 +28,7 @@ def block_of(
     """Columns of silver.sequences as a block. arrays: the columns of snapshot.ARRAYS."""
     items, codes, gaps, amounts = (pad_flat(flat, n_values, length) for flat, n_values in arrays)
     padded = items.astype(np.int32)
-    ago = np.minimum(_ago(gaps.astype(np.int64)), _MOST_S).astype(np.int32)
+    ago = np.minimum(ago_of(gaps.astype(np.int64)), _MOST_S).astype(np.int32)
     # The hash's sign bit is given up, since a signed key sorts and travels anywhere.
     keys = (pd.util.hash_array(np.asarray(user_ids, object)) >> np.uint64(1)).astype(np.int64)
     parts = (
@@ -60,9 +60,3 @@ def rows_of(block: bytes) -> Rows:
     codes = np.frombuffer(block, np.int8, n_cells, start + 12 * n_cells).reshape(n_rows, length)
     at_s = np.where(items > 0, last_s[:, None] - ago, 0)
     return Rows(keys.astype(np.uint64), items, codes.astype(np.int32), at_s, amounts)
-
-
-def _ago(gaps: Int64s) -> Int64s:
-    """Seconds from each event to the last one, from the gaps before each: [n, length]; wrong where padded."""
-    after = np.concatenate([gaps[:, 1:], np.zeros((len(gaps), 1), np.int64)], axis=1)
-    return np.asarray(np.cumsum(after[:, ::-1], axis=1)[:, ::-1])

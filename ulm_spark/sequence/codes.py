@@ -60,15 +60,18 @@ def codes_of_vectors(
     """Codes and centroids that stand for trained vectors: [n, n_splits], [n_splits, n_centroids, dim / n_splits].
 
     In:     weights [n], how much it counts that an item's vector is met: common items decide what lists are worth.
-    Rule:   k-means in each part of the vectors, on a sample where they are many.
+    Rule:   k-means in each part of the vectors; where they are many on a sample, in which an item comes as often as it
+            counts.
     Source: Jégou, Douze & Schmid (2011), Product Quantization for Nearest Neighbor Search, IEEE TPAMI 33(1), II.B.
     """
-    share, sample = weights / weights.sum(), np.arange(len(vectors))
+    sample, counts = np.arange(len(vectors)), weights
     if len(vectors) > _N_SAMPLED:
-        sample = generator.choice(len(vectors), _N_SAMPLED, replace=False, p=share)
+        drawn = generator.choice(len(vectors), _N_SAMPLED, p=weights / weights.sum())
+        sample, n_drawn = np.unique(drawn, return_counts=True)
+        counts = n_drawn.astype(np.float64)
     codes, centroids = [], []
     for part in np.split(vectors.astype(np.float64), n_splits, axis=1):
-        found = _weighted_means(part[sample], weights[sample], n_centroids, generator)
+        found = _weighted_means(part[sample], counts, n_centroids, generator)
         codes.append(vq(part, found)[0])
         centroids.append(found)
     return np.stack(codes, axis=1).astype(np.uint8), np.stack(centroids).astype(np.float32)

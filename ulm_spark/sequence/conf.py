@@ -36,10 +36,10 @@ class FeedConf:
     """Part ``training.feed``.
 
     kind: petastorm, or arrow, which reads the same batches by pyarrow alone. workers: threads that read Parquet in
-    each rank. shuffle_rows: rows of all ranks together that are shuffled at a time; a training that was ended goes on
-    between two such pools. cache: folder on a rank's own disk that keeps row groups as they are fed, empty for none;
-    cache_gb: its greatest size. by_length: batches hold sequences of like length, so that little is padding.
-    n_ahead: batches that are made ready before they are asked for.
+    each rank, with petastorm. shuffle_rows: rows of all ranks together that are shuffled at a time; a training that was
+    ended goes on between two such pools. cache: folder on a rank's own disk that keeps row groups as they are fed,
+    empty for none; cache_gb: its greatest size. by_length: batches hold sequences of like length, so that little is
+    padding. n_ahead: batches that are made ready before they are asked for.
     """
 
     kind: FeedKind = "petastorm"
@@ -65,7 +65,7 @@ class LaunchConf:
 
     min_ranks: with horovodrun, training goes on while so many ranks are left, and takes in new ones up to max_ranks,
     0 for n_ranks; 0 ends it with the first rank that dies. discovery: a program that prints the hosts there are, one
-    host:slots a line, asked again and again; empty for this machine.
+    host:slots a line, asked again and again; empty for this machine. hosts alone would be asked but once.
 
     compression: of what ranks tell each other of dense gradients, none or fp16. fusion_mb: as much of it goes in one
     message. cycle_ms: how long is waited for more of it. autotune: let Horovod find these two while it trains. Of
@@ -91,6 +91,8 @@ class LaunchConf:
             require(getattr(self, name) >= 0, f"{where}.{name}", getattr(self, name), "0 or more")
         is_own = not (self.fusion_mb or self.cycle_ms or self.autotune)
         require(is_own or not self.min_ranks, f"{where}.min_ranks", self.min_ranks, "0 where messages are tuned")
+        is_found = not (self.hosts and self.min_ranks) or bool(self.discovery)
+        require(is_found, f"{where}.discovery", self.discovery, "a program, where hosts and min_ranks are set")
         least = self.min_ranks
         require(0 <= least <= self.n_ranks, "training.launch.min_ranks", least, f"0 to n_ranks, {self.n_ranks}")
         most = self.max_ranks

@@ -131,21 +131,23 @@ class ArrowBlocks:
 
     def __init__(self, conf: FeedConf, length: int, rank: int, size: int) -> None:
         self._length, self._rank, self._size = length, rank, size
-        self._cache: FanoutCache | None = None
-        if conf.cache:
-            folder = f"{conf.cache}/arrow-{length}-{rank}-of-{size}"
-            self._cache = FanoutCache(folder, size_limit=int(conf.cache_gb * 2**30))
+        self._cache = f"{conf.cache}/arrow-{length}-{rank}-of-{size}" if conf.cache else ""
+        self._cache_bytes = int(conf.cache_gb * 2**30)
 
     def blocks(self, pool: Pool) -> Iterator[bytes]:
         """The blocks of the pool's files, every size-th row group."""
-        for path, number, _ in pool.dealt(self._rank, self._size):
-            key = f"{path}:{number}"
-            block = self._cache.get(key) if self._cache is not None else None
-            if block is None:
-                block = self._read(path, number)
-                if self._cache is not None:
-                    self._cache.set(key, block)
-            yield block
+        dealt = pool.dealt(self._rank, self._size)
+        if not self._cache:
+            yield from (self._read(path, number) for path, number, _ in dealt)
+            return
+        with FanoutCache(self._cache, size_limit=self._cache_bytes) as cache:
+            for path, number, _ in dealt:
+                key = f"{path}:{number}"
+                block = cache.get(key)
+                if block is None:
+                    block = self._read(path, number)
+                    cache.set(key, block)
+                yield block
 
     def _read(self, path: str, number: int) -> bytes:
         with open_file(path) as stream:

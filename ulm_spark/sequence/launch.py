@@ -98,7 +98,7 @@ def environment(conf: TrainingConf) -> dict[str, str]:
     root = str(Path(ulm_spark.__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     ours = {"PYTHONPATH": path, **rank_settings(conf)}
-    if not conf.launch.hosts:
+    if not (conf.launch.hosts or conf.launch.discovery):  # elsewhere it has another number
         ours[PARENT_PID] = str(os.getpid())
     return {**os.environ, **ours}
 

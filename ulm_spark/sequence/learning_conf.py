@@ -99,9 +99,10 @@ class OptimiserConf:
 
     learning_rate: after the warm-up, of which warmup_steps is the length, rising evenly from nothing. decay: the rate
     after the last of max_epochs over that after the warm-up, along a half cosine; 1 keeps it. weight_decay: share of
-    each matrix taken off a step, times the rate (AdamW). clip_norm: greatest norm of a step's whole gradient, 0 for
-    none. n_accumulated: batches that one step adds up. average: share of the running mean of weights that a step
-    keeps, such as .999; the mean is what is validated and exported; 0 for none.
+    each matrix taken off a step, times the rate (AdamW); tables of items have none with a loss that draws negatives.
+    clip_norm: greatest norm of a step's whole gradient, 0 for none. n_accumulated: batches that one step adds up.
+    average: share of the running mean of weights that a step keeps, such as .999; the mean is what is validated and
+    exported; 0 for none.
 
     rate_scaling: what learning_rate is of: with none of a step as configured; with linear or sqrt of a step of
     reference_batch sequences, from where it grows as the sequences of a step do, or as their root. batch_size is of all

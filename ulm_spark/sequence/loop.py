@@ -51,10 +51,10 @@ class Training:
         found = self._shard.survey()
         self._periods = found.periods
         network = first_network(manifest, vocabulary, self._shard, found.prior, ranks)
-        self._stepper = Stepper(network, conf, self._periods, ranks, self._shard.n_steps * conf.max_epochs)
+        self._stepper = Stepper(network, conf, self._periods, ranks, self._shard.n_moves * conf.max_epochs)
         seen = conf.targets.exclude_seen
-        ranked = found.ranked.last(conf.model.max_length) if conf.heads.next_item else Rows.empty(2)
-        self._validator = Validator(network, ranked, self._periods, ranks, exclude_seen=seen)
+        ranked, shown = found.ranked if conf.heads.next_item else Rows.empty(2), conf.model.max_length
+        self._validator = Validator(network, ranked, self._periods, ranks, exclude_seen=seen, length=shown)
         self._task_validator = TaskValidator(network, found.apart, conf, snapshot.known_until_s, ranks)
         self._waited_s = 0.0
 

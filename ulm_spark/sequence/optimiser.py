@@ -14,7 +14,8 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7  # those of keras.optimizers.Adam
 class Optimiser:
     """Moves weights, and keeps their running mean where asked to.
 
-    n_steps: of a whole training, over which the rate decays. tables: those of the weights whose gradient comes as rows.
+    n_steps: moves of a whole training, over which the rate decays. tables: those of the weights whose gradient comes as
+    rows.
     """
 
     def __init__(

@@ -52,10 +52,6 @@ class Ranks:
         """The sum over ranks of an array."""
         return np.asarray(hvd.allreduce(tf.constant(values, tf.float64), op=hvd.Sum).numpy())
 
-    def add_counts(self, *counts: float) -> list[float]:
-        """The sums over ranks of some numbers."""
-        return [float(total) for total in self.add(np.array(counts, np.float64))]
-
     def most(self, value: int) -> int:
         """The greatest value of any rank."""
         return int(hvd.allreduce(tf.constant([value], tf.int64), op=hvd.Max).numpy()[0])

@@ -24,7 +24,7 @@ NumberT = TypeVar("NumberT", bound=np.generic)
 class Rows:
     """Sequences padded **on the left** with zeros, so that the last event always stands in the last place.
 
-    user_key: [n] uint64, a hash of user_id. items, codes: [n, length] int32. at_s: [n, length] int64,
+    user_key: [n] uint64 below 2 ** 63, a hash of user_id. items, codes: [n, length] int32. at_s: [n, length] int64,
     the event's second since 1970, 0 where padded. amounts: [n, length] float32, what a purchase paid, else 0.
     """
 
@@ -55,7 +55,7 @@ class Rows:
     @property
     def hash_place(self) -> Float64s:
         """The hash of each user as a number from 0 up to 1, by which shares of users are chosen: [n]."""
-        return np.asarray((self.user_key >> np.uint64(11)) * 2.0**-53, np.float64)
+        return np.asarray((self.user_key >> np.uint64(10)) * 2.0**-53, np.float64)
 
     def trimmed(self) -> "Rows":
         """The rows without the places where all are padded, but for the last 2."""
@@ -121,5 +121,10 @@ def pad_flat(flat: NDArray[NumberT], n_values: Int64s, length: int) -> NDArray[N
 
 def times_of(gaps: Int64s, last_s: Int64s) -> Int64s:
     """Second of each event from the gaps between them: [n, length]; wrong where padded."""
+    return np.asarray(last_s[:, None] - ago_of(gaps))
+
+
+def ago_of(gaps: Int64s) -> Int64s:
+    """Seconds from each event to the last one, from the gaps before each: [n, length]; wrong where padded."""
     after = np.concatenate([gaps[:, 1:], np.zeros((len(gaps), 1), np.int64)], axis=1)
-    return np.asarray(last_s[:, None] - np.cumsum(after[:, ::-1], axis=1)[:, ::-1])
+    return np.asarray(np.cumsum(after[:, ::-1], axis=1)[:, ::-1])

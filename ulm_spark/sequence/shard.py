@@ -45,9 +45,10 @@ class Shard:
         self._share = min(conf.validation_share, conf.max_validation_users / max(snapshot.n_rows, 1))
 
     @property
-    def n_steps(self) -> int:
-        """Batches of an epoch."""
-        return sum(pool.n_steps(self._ranks.size, self._rank_batch) for pool in self.pools)
+    def n_moves(self) -> int:
+        """Moves of the weights in an epoch, each by n_accumulated batches, the last one of a pool by fewer."""
+        n_held = self._conf.optimiser.n_accumulated
+        return sum(-(-pool.n_steps(self._ranks.size, self._rank_batch) // n_held) for pool in self.pools)
 
     def rows(self) -> Iterator[Rows]:
         """All rows, pool by pool."""

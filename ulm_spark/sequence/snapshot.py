@@ -86,7 +86,8 @@ class Manifest:
 
     output_dir: where rank 0 leaves the exported model. checkpoint_dir: where it leaves its state
     after each epoch; the same snapshot and settings meet the same folder again. begin_from: folder of an earlier model
-    whose weights it begins with, empty for none. attributes: of the items, those that conf.model names.
+    whose weights it begins with, empty for none; earlier: that model's name, which no other has. attributes: of the
+    items, those that conf.model names.
     """
 
     snapshot: Snapshot
@@ -95,10 +96,12 @@ class Manifest:
     checkpoint_dir: str
     begin_from: str = ""
     attributes: tuple[ItemAttribute, ...] = ()
+    earlier: str = ""
 
     def key(self) -> str:
-        """16 hex digits that name snapshot and settings, as training_key."""
-        return training_key(self.snapshot, self.conf)
+        """16 hex digits that name all that a training begins with: training_key, the earlier model, the attributes."""
+        attributes = [asdict(attribute) for attribute in self.attributes]
+        return _hash([training_key(self.snapshot, self.conf), self.earlier, attributes])
 
     def to_json(self) -> str:
         """The manifest, its key, and the snapshot's checksum as one JSON object."""
@@ -115,6 +118,7 @@ class Manifest:
             str(raw["checkpoint_dir"]),
             str(raw["begin_from"]),
             tuple(_from_raw(ItemAttribute, attribute) for attribute in raw.get("attributes", [])),
+            str(raw.get("earlier", "")),
         )
         if raw.get("checksum") != manifest.key():
             raise TrainingError(

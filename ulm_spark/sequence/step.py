@@ -52,7 +52,7 @@ _KNOWN = {"action": "has_next", "churn": "has_outcome", "value": "has_outcome", 
 
 
 class Stepper:
-    """Takes steps with one network and one optimizer on every rank. n_steps: of a whole training."""
+    """Takes steps with one network and one optimizer on every rank. n_steps: moves of a whole training."""
 
     def __init__(self, network: NextItem, conf: TrainingConf, periods: Periods, ranks: Ranks, n_steps: int = 1) -> None:
         self.network = network

@@ -79,16 +79,29 @@ def training_part(rows: Rows, share: float) -> Rows:
 
 
 class Validator:
-    """Hits among the first k over the validation rows of all ranks, full ranking of all items."""
+    """Hits among the first k over the validation rows of all ranks, full ranking of all items.
+
+    length: of what the network is shown, the last events before those held out; whole rows without one. All events of a
+    row count as seen.
+    """
 
     def __init__(
-        self, network: NextItem, rows: Rows, periods: Periods, ranks: Ranks, *, exclude_seen: bool, k: int = K
+        self,
+        network: NextItem,
+        rows: Rows,
+        periods: Periods,
+        ranks: Ranks,
+        *,
+        exclude_seen: bool,
+        k: int = K,
+        length: int | None = None,
     ) -> None:
         held = hold_out(rows)
         self._k = min(k, network.n_items)
         by_length = np.argsort(held.prefix.is_item.sum(axis=1), kind="stable")
-        self._prefix, self._at_s = held.prefix.take(by_length), held.at_s[by_length]
-        self._seen = np.where(self._prefix.codes == PURCHASE_CODE, self._prefix.items, 0) if exclude_seen else None
+        prefix, self._at_s = held.prefix.take(by_length), held.at_s[by_length]
+        self._seen = np.where(prefix.codes == PURCHASE_CODE, prefix.items, 0) if exclude_seen else None
+        self._prefix = prefix.last(length) if length is not None else prefix
         self._wanted = _distinct_unseen(held.items[by_length], self._seen)
         self._periods = periods.of(self._at_s).astype(np.int32)
         self._network, self._ranks = network, ranks

@@ -35,9 +35,9 @@ def begin_with(
 
     Rule:   tables with a row for each item are taken over row by row, by product id; items that the earlier model did
             not know keep their first vectors or codes, but begin with those of their attributes alone where such are
-            known. The vectors of an attribute's values are taken over by name. Other weights are taken over where their
-            shapes are equal, such as the trunk where a head is new. A network whose items are quantised, after one
-            with a vector for each, takes codes and centroids that stand for those.
+            known and items have vectors of their own. The vectors of an attribute's values are taken over by name.
+            Other weights are taken over where their shapes are equal, such as the trunk where a head is new. A network
+            whose items are quantised, after one with a vector for each, takes codes and centroids that stand for those.
     Errors: TrainingError where the folder holds no model, or one of another width.
     """
     try:
@@ -125,7 +125,7 @@ def adapt_from(
     rank: int,
     attributes: Sequence[ItemAttribute] = (),
 ) -> Taken:
-    """As begin_with; then only heads, scales and changes of this rank beside the trunk's matrices are trainable.
+    """As begin_with; then only what adapt leaves is trainable, with changes of this rank.
 
     Items that the earlier model did not know keep vectors that nothing trains.
     Errors: TrainingError also where the trunk is not that of the folder.

@@ -11,7 +11,8 @@ from ulm_spark.sequence.models.network import NextItem
 
 
 def adapt(network: NextItem, rank: int) -> None:
-    """Freezes the network but for its heads, its scales, and a change of low rank beside each matrix of the body.
+    """Freezes the network but for its heads, a change of low rank beside each matrix of the body, and the body's small
+    weights: scales, and what attention adds by distance, time and kinds.
 
     Edge: recurrent layers are frozen whole.
     """
