@@ -39,7 +39,7 @@ def recipe(shop: Shop, tasks: Sequence[str]) -> TrainingConf:
         horizon_days=shop.horizon_days,
         visit_gap_s=shop.visit_gap_s,
         fact_events=FACT_EVENTS,
-        n_queries=8,
+        n_queries=16,
         weight=0.5,
         next_item=NEXT_ITEM in tasks,
     )

@@ -15,6 +15,7 @@ WIDTHS = {"action": N_CODES, "gap": N_BUCKETS, "churn": 1, "value": 3, "conversi
 _OUTCOMES = ("gap", "churn", "value")
 _STATE_DROPOUT = 0.5  # for those
 _MOST = 5.0  # deviations: a fact that is nearly always 0 would else be huge where it is not
+_KNOTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0)  # deviations from a fact's mean
 _WIDTH = 32  # narrow, so that a task is added to a trained trunk by few parameters
 
 
@@ -25,8 +26,9 @@ class Heads(keras.layers.Layer):
     action: a score for each kind of event. gap: a score for each bucket of time_buckets, the time to the next event.
     churn, conversion: log odds. value: log odds of paying anything, then mean and log scale of the logarithm of what
     those pay who pay; the scale is one for all, since one for each would decide who is expected to pay most.
-    Rule: each task adds what a hidden layer makes of all and what a plain sum of the facts says, for few users leave
-          little to learn beyond that.
+    Rule:   each task adds what a hidden layer makes of all and a sum over facts of a function of each alone, linear
+            between knots, for few users leave little to learn beyond that.
+    Source: Hastie & Tibshirani (1986), Generalized Additive Models, Statistical Science 1(3), 297-310, for the sum.
     """
 
     def __init__(self, tasks: Sequence[str], dim: int, dropout: float, name: str | None = None) -> None:
@@ -59,7 +61,7 @@ class Heads(keras.layers.Layer):
         for task in self.tasks:
             self.hidden[task].build((None, self.dim + 2 * _WIDTH))
             self.last[task].build((None, _WIDTH))
-            self.plain[task].build((None, N_FACTS))
+            self.plain[task].build((None, N_FACTS * (1 + len(_KNOTS))))
         kept = {"autocast": False, "trainable": "value" in self.tasks}
         self.log_scale = self.add_weight(shape=(), initializer="zeros", name="log_scale", **kept)
 
@@ -79,7 +81,8 @@ class Heads(keras.layers.Layer):
         of_events = tf.concat([self.drop(states, training=training), told], axis=-1)
         of_outcomes = tf.concat([self.drop_state(held, training=training), told], axis=-1)
         known = {task: of_outcomes if task in _OUTCOMES else of_events for task in self.tasks}
-        said = {task: self.last[task](self.hidden[task](known[task])) + self.plain[task](scaled) for task in self.tasks}
+        bent = tf.concat([scaled, *(tf.nn.relu(scaled - knot) for knot in _KNOTS)], axis=-1)
+        said = {task: self.last[task](self.hidden[task](known[task])) + self.plain[task](bent) for task in self.tasks}
         if "value" in said:
             said["value"] = tf.where([False, False, True], self.log_scale.value, said["value"])
         return said
