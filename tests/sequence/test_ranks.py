@@ -48,12 +48,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     conf = replace(SMALL, launch=LaunchConf("horovodrun", n_ranks=2), batch_size=4)
     manifest = manifest_of(folder, 31, 5, conf)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
-    run_ranks(2, "full,sampled,gbce,overflow,train", folder)
+    run_ranks(2, "full,full-fp16,sampled,sampled-fp16,gbce,overflow,train", folder)
     run_ranks(1, "full,sampled,gbce", folder)
     return folder
 
 
-@pytest.mark.parametrize("name", ["full", "sampled", "gbce", "train"])
+@pytest.mark.parametrize("name", ["full", "full-fp16", "sampled", "sampled-fp16", "gbce", "train"])
 def test_weights_are_the_same_on_both_ranks(folder: Path, name: str) -> None:
     assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 1, 2)) == 0.0
 
@@ -61,6 +61,15 @@ def test_weights_are_the_same_on_both_ranks(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["full", "sampled", "gbce"])
 def test_steps_on_two_halves_equal_steps_on_the_whole(folder: Path, name: str) -> None:
     assert largest_difference(weights(folder, name, 0, 2), weights(folder, name, 0, 1)) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["full", "sampled"])
+def test_gradients_told_in_16_bits_are_nearly_those_of_the_whole(folder: Path, name: str) -> None:
+    halved, whole = weights(folder, f"{name}-fp16", 0, 2), weights(folder, name, 0, 1)
+    moved = SMALL.optimiser.learning_rate  # the first step of Adam moves a weight so far, whatever its gradient
+    apart = np.concatenate([np.abs(a - b).ravel() for a, b in zip(halved, whole, strict=True)]) / moved
+    assert 0.0 < np.quantile(apart, 0.99) < 0.02
+    assert apart.max() <= 2.0 + 1e-3  # where a gradient is next to nothing its sign may turn
 
 
 def test_a_step_that_overflows_on_one_rank_is_made_on_none(folder: Path) -> None:

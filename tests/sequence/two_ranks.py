@@ -13,6 +13,7 @@ import numpy as np
 from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, history, rows
 from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.checkpoint import load_checkpoint
+from ulm_spark.sequence.conf import Compression
 from ulm_spark.sequence.learning_conf import LossConf, LossKind, TargetsConf
 from ulm_spark.sequence.loop import Training
 from ulm_spark.sequence.models.network import NextItem, build_network
@@ -35,11 +36,11 @@ def whole_batch() -> Rows:
     return rows(items.tolist())
 
 
-def step_on_own_part(ranks: Ranks, kind: LossKind) -> NextItem:
+def step_on_own_part(ranks: Ranks, kind: LossKind, compression: Compression = "none") -> NextItem:
     """Some steps, each rank with its part of the whole batch."""
-    conf = replace(
-        SMALL, model=replace(SMALL.model, dropout=0.0, attention_dropout=0.0), loss=LossConf(kind, n_sampled=16)
-    )
+    model = replace(SMALL.model, dropout=0.0, attention_dropout=0.0)
+    launch = replace(SMALL.launch, compression=compression)
+    conf = replace(SMALL, model=model, loss=LossConf(kind, n_sampled=16), launch=launch)
     network = build_network(conf, N_ITEMS, np.zeros((2, N_ITEMS + 1), np.float32))
     stepper = Stepper(network, conf, Periods(KNOWN_UNTIL_S, 7 * 86_400, 1), ranks)
     batch = whole_batch()
@@ -99,6 +100,8 @@ def main() -> None:
         "full": lambda: step_on_own_part(ranks, "full"),
         "sampled": lambda: step_on_own_part(ranks, "sampled"),
         "gbce": lambda: step_on_own_part(ranks, "gbce"),
+        "full-fp16": lambda: step_on_own_part(ranks, "full", "fp16"),
+        "sampled-fp16": lambda: step_on_own_part(ranks, "sampled", "fp16"),
         "overflow": lambda: step_that_overflows_on_one(ranks),
         "train": lambda: train_on_own_part(ranks, folder),
         "go_on": lambda: go_on_with_own_part(ranks, folder),

@@ -69,16 +69,19 @@ class Ranks:
     ) -> list[Gradient]:
         """The sums over ranks of gradients and other tensors, inside a step.
 
-        Dense gradients go in one message, with fp16 as 16 bits of how many units they are. The rows of a table
-        (sampled items of a large vocabulary) go to their owners and come back summed, which is less than all of it.
+        Dense gradients go in one message, with fp16 as 16 bits of how many units they are and the others beside it.
+        The rows of a table (sampled items of a large vocabulary) go to their owners and come back summed, which is
+        less than all of it.
         """
         summed: list[Gradient] = [self.add_rows(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
         dense = [place for place, gradient in enumerate(gradients) if not isinstance(gradient, tf.IndexedSlices)]
         sent = [gradients[place] for place in dense]
         if compression == "fp16":
             sent = [tf.cast(gradient / unit, tf.float16) for gradient in sent]
-        every = [*sent, *others]
-        totals = every if self.size == 1 else hvd.grouped_allreduce(every, op=hvd.Sum)
+        # A message holds numbers of one kind.
+        groups = [sent, others] if compression == "fp16" and others else [[*sent, *others]]
+        sums = groups if self.size == 1 else [hvd.grouped_allreduce(group, op=hvd.Sum) for group in groups if group]
+        totals = [total for group in sums for total in group]
         for place, total in zip(dense, totals[: len(dense)], strict=True):
             summed[place] = tf.cast(total, tf.float32) * unit if compression == "fp16" else total
         return [*summed, *totals[len(dense) :]]
