@@ -5,11 +5,13 @@ as sessions to learn from and as pairs of a session's beginning and the next ite
 validates with its last item.
 
 Read where they lie, beside the project: ../shared/data. Written as silver.sequences is, so that the product's own
-feed and loop train on them. The files tell the order of events and no times: events are a day apart.
+feed and loop train on them. The files tell the order of events and no times: events are a day apart. Sessions of
+RetailRocket lie in the order of time, as the items tell that the tested ones share with early and late ones: they are
+spread evenly over the days of that data set, their events a minute apart, and the tested ones follow.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from ulm_spark.sequence.snapshot import SCHEMA, Manifest
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 LAST_AT = datetime(2020, 1, 1, tzinfo=UTC)
 N_FILES = 8
+RETAILROCKET_DAYS = 137  # from May to September 2015
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Histories:
     """Items of each user or session, oldest first; numbered from 1 by falling count of what training sees.
 
     known: what training sees. tested: whose last item is to be named from those before it. excludes_seen: an item of
-    those before is never the one to be named, by the protocol.
+    those before is never the one to be named, by the protocol. n_days: over which histories are spread in their order,
+    0 where all end on the same day.
     """
 
     name: str
@@ -39,6 +43,17 @@ class Histories:
     tested: tuple[NDArray[np.int64], ...]
     n_items: int
     excludes_seen: bool
+    n_days: int = 0
+
+    @property
+    def gap_s(self) -> int:
+        """Seconds between events."""
+        return 60 if self.n_days else DAY_S
+
+    @property
+    def tested_at_s(self) -> int:
+        """Seconds of the last event of those tested: of a day that training sees, or the one after it."""
+        return int(LAST_AT.timestamp()) + (2 * DAY_S if self.n_days else 0)
 
 
 def beauty() -> Histories:
@@ -60,7 +75,7 @@ def retailrocket() -> Histories:
     folder = DATA / "retailrocket_seq"
     sessions = [np.array(line.split(), np.int64) for line in (folder / "train_sessions.csv").read_text().splitlines()]
     pairs = [np.array(line.split(), np.int64) for line in (folder / "test_pairs.tsv").read_text().splitlines()]
-    return _numbered("retailrocket", sessions, pairs, excludes_seen=False)
+    return replace(_numbered("retailrocket", sessions, pairs, excludes_seen=False), n_days=RETAILROCKET_DAYS)
 
 
 def _numbered(
@@ -84,30 +99,30 @@ def write_manifest(histories: Histories, conf: TrainingConf, folder: Path) -> tu
     """What training sees, as pinned files in folder, and the vocabulary."""
     users = range(len(histories.known))
     parts = [
-        pa.Table.from_pylist([_row(user, histories.known[user]) for user in users[number::N_FILES]], schema=SCHEMA)
+        pa.Table.from_pylist([_row(histories, user) for user in users[number::N_FILES]], schema=SCHEMA)
         for number in range(N_FILES)
     ]
     known_until_s = int(LAST_AT.timestamp()) + DAY_S
     return pin(histories.name, f"{LAST_AT:%Y-%m-%d}", known_until_s, parts, histories.n_items, conf, folder)
 
 
-def _row(user: int, items: NDArray[np.int64]) -> dict[str, object]:
-    n_items = len(items)
+def _row(histories: Histories, user: int) -> dict[str, object]:
+    items = histories.known[user]
+    n_items, share_after = len(items), 1.0 - (user + 1) / len(histories.known)
     return {
         "user_id": f"u{user}",
         "item_indices": items,
         "event_codes": [PURCHASE_CODE] * n_items,
-        "gap_seconds": [0] + [DAY_S] * (n_items - 1),
+        "gap_seconds": [0] + [histories.gap_s] * (n_items - 1),
         "amounts": [0.0] * n_items,
-        "last_event_at": LAST_AT,
+        "last_event_at": LAST_AT - timedelta(seconds=int(share_after * histories.n_days * DAY_S)),
     }
 
 
 def tested_rows(histories: Histories, length: int) -> Rows:
     """Tested histories, whose last event is what a model is to name from the length events before it."""
     items = pad_left(histories.tested, length + 1).astype(np.int32)
-    last_s = int(LAST_AT.timestamp())
-    at_s = last_s - DAY_S * np.arange(length, -1, -1, dtype=np.int64)
+    at_s = histories.tested_at_s - histories.gap_s * np.arange(length, -1, -1, dtype=np.int64)
     is_item = items > 0
     codes = np.where(is_item, PURCHASE_CODE, 0).astype(np.int32)
     return Rows(

@@ -83,7 +83,8 @@ def train(histories: Histories, model: str, conf: TrainingConf, folder: Path) ->
     trained = training.run(report, CheckpointWriter(manifest, vocabulary).keep, begun)
     tested = tested_rows(histories, conf.model.max_length)
     cut, seen = CUTS[histories.name], histories.excludes_seen
-    found = Validator(trained.network, tested, training.periods, ranks, exclude_seen=seen, k=cut).measure()
+    periods = training.periods.and_next() if histories.n_days else training.periods
+    found = Validator(trained.network, tested, periods, ranks, exclude_seen=seen, k=cut).measure()
     seconds = time.monotonic() - began_s
     epochs = int(trained.metrics["n_epochs"])
     return Run(histories.name, model, conf.seed, found, epochs, seconds, tuple(curve), asdict(conf))

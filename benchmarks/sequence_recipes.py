@@ -33,7 +33,15 @@ PLAIN = {
 FALLING = OptimiserConf(learning_rate=1e-3, decay=0.05, average=0.999)
 SHORT = ModelConf("sasrec", dim=128, n_blocks=2, n_heads=2, dropout=0.5, attention_dropout=0.5, input="normed")
 OURS = {
-    "beauty": replace(PUBLISHED, model=SHORT, optimiser=FALLING, batch_size=43, max_epochs=20, patience=8),
+    "beauty": replace(
+        PUBLISHED,
+        model=SHORT,
+        targets=replace(PUBLISHED.targets, prefixes=True),  # histories are so short that each place is worth a row
+        optimiser=FALLING,
+        batch_size=43,
+        max_epochs=20,
+        patience=8,
+    ),
     "ml1m": replace(
         PUBLISHED,
         model=ModelConf("gated", dim=128, n_blocks=2, dropout=0.3, max_length=200, places="none", input="normed"),
@@ -44,18 +52,21 @@ OURS = {
         max_epochs=30,
     ),
     "retailrocket": replace(
-        PUBLISHED, model=replace(SHORT, max_length=20), optimiser=FALLING, batch_size=64, max_epochs=20, patience=4
+        PUBLISHED,
+        model=replace(SHORT, dropout=0.2, attention_dropout=0.2, max_length=20),
+        targets=replace(PUBLISHED.targets, n_events=3),
+        prior=PriorConf(days=7, half_life_days=7.0),
+        optimiser=FALLING,
+        max_epochs=20,
+        patience=4,
     ),
 }
-# Histories are short where each place is worth a row of its own.
-BY_PREFIXES = ("beauty", "retailrocket")
 
 
 def recipe(dataset: str, model: str) -> TrainingConf:
     """The settings of one training."""
     conf = OURS[dataset] if model == "ours" else replace(PUBLISHED, model=replace(PLAIN[dataset], architecture=model))
-    if model == "ours" and dataset in BY_PREFIXES:
-        conf = replace(conf, targets=replace(conf.targets, prefixes=True))
     if dataset == "retailrocket":  # sessions may see an item again; those that validate are a tenth
-        conf = replace(conf, targets=replace(conf.targets, exclude_seen=False), validation_share=0.1)
+        targets = replace(conf.targets, exclude_seen=False)
+        conf = replace(conf, targets=targets, loss=LossConf("sampled", n_sampled=4096), validation_share=0.1)
     return conf

@@ -12,6 +12,13 @@ def test_periods_end_with_what_is_known() -> None:
     assert periods.of(KNOWN_UNTIL_S - ago_s).tolist() == [2, 2, 1, 0, 0]
 
 
+def test_what_comes_after_all_periods_is_in_the_next() -> None:
+    periods = Periods(KNOWN_UNTIL_S, 7 * DAY_S, 2)
+    at_s = KNOWN_UNTIL_S + np.array([-8 * DAY_S, -1, 0, 7 * DAY_S - 1])
+    assert periods.and_next().of(at_s).tolist() == [0, 1, 2, 2]
+    assert periods.of(at_s).tolist() == [0, 1, 1, 1]
+
+
 def test_counts_fall_into_their_period() -> None:
     periods = Periods.back_to(KNOWN_UNTIL_S - DAY_S, KNOWN_UNTIL_S, days=7)
     assert periods.count(rows([[0, 1, 2], [2, 2, 1]]), n_items=3).tolist() == [[0, 2, 3, 0]]

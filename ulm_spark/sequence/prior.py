@@ -28,6 +28,10 @@ class Periods:
         n_needed = -(-max(known_until_s - first_at_s, 1) // period_s)
         return cls(known_until_s, period_s, int(min(n_needed, _MAX_PERIODS)))
 
+    def and_next(self) -> "Periods":
+        """With the one after, in which nothing is known yet and recommendations are made."""
+        return Periods(self.known_until_s + self.period_s, self.period_s, self.n_periods + 1)
+
     def of(self, at_s: Int64s) -> Int64s:
         """The period of each instant before known_until_s: 0 to n_periods - 1."""
         ago = (self.known_until_s - 1 - at_s) // self.period_s
