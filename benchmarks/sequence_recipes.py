@@ -53,12 +53,11 @@ OURS = {
     ),
     "retailrocket": replace(
         PUBLISHED,
-        model=replace(SHORT, dropout=0.2, attention_dropout=0.2, max_length=20),
+        model=replace(SHORT, dropout=0.3, attention_dropout=0.3, max_length=20),
         targets=replace(PUBLISHED.targets, n_events=3),
         prior=PriorConf(days=7, half_life_days=7.0),
         optimiser=FALLING,
-        max_epochs=20,
-        patience=4,
+        max_epochs=12,
     ),
 }
 
