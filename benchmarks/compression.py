@@ -56,18 +56,20 @@ TUNING_EPOCHS = 8
 
 @dataclass(frozen=True)
 class Method:
-    """A kind of item vectors to train. is_tuned: it begins with the network that was trained with vectors."""
+    """A kind of item vectors to train. is_tuned: it begins with the network that was trained with vectors. dropout:
+    less of it where vectors of few bits are as rough already."""
 
     name: str
     items: ItemsConf
     is_tuned: bool
+    dropout: float = 0.5
 
 
 METHODS = (
-    Method("codes of the vectors, then tuned", CODED, is_tuned=True),
-    Method("learned codes, tuned", replace(CODED, codes="learned"), is_tuned=True),
+    Method("codes of the vectors, then tuned", CODED, is_tuned=True, dropout=0.2),
+    Method("learned codes, tuned", replace(CODED, codes="learned"), is_tuned=True, dropout=0.2),
+    Method("60 factors of 2 bits", ItemsConf("factorised", rank=60, bits=2), is_tuned=False, dropout=0.3),
     Method("codes by who bought what", replace(CODED, codes="svd"), is_tuned=False),
-    Method("factorised, rank 8", ItemsConf("factorised", rank=8), is_tuned=False),
     Method("hashed, 500 buckets", ItemsConf("hashed", n_buckets=500), is_tuned=False),
 )
 
@@ -116,8 +118,8 @@ class Bench:
 
 
 def served(conf: TrainingConf, n_items: int, weights: Weights) -> NextItem:
-    """The network of exported weights; where its codes were learned it has them now."""
-    items = replace(conf.model.items, codes="random")
+    """The network of exported weights; where codes were learned or factors rounded it has them now."""
+    items = replace(conf.model.items, codes="random", bits=0)
     model = replace(conf.model, items=items)
     network = build_network(replace(conf, model=model), n_items, no_prior(n_items))
     for weight in network.weights:
@@ -168,6 +170,8 @@ def trained_kinds(bench: Bench, base: Path) -> Iterator[Found]:
     """Each other kind of item vectors, trained."""
     for method in METHODS:
         conf = with_items(bench.conf, method.items)
+        noise = {"dropout": method.dropout, "attention_dropout": method.dropout}
+        conf = replace(conf, model=replace(conf.model, **noise))
         conf = replace(conf, max_epochs=min(conf.max_epochs, TUNING_EPOCHS)) if method.is_tuned else conf
         model = bench.trained(method.name, conf, str(base) if method.is_tuned else "")
         yield bench.found(method.name, conf, compact(loaded(model), "float16"))

@@ -76,3 +76,14 @@ def test_codes_take_the_bits_of_the_greatest() -> None:
     for greatest in (1, 2, 127, 128, 255):
         codes = np.array([[0, greatest], [1, 0]], np.uint8)
         np.testing.assert_array_equal(expand(compact({"codes": codes}, "int8"))["codes"], codes)
+
+
+@pytest.mark.parametrize("form", get_args(Form))
+def test_matrices_of_few_numbers_keep_them_all_in_few_bits(form: Form, tmp_path: Path) -> None:
+    few = (DRAWN.integers(0, 4, (500, 6)) / 3).astype(np.float32)
+    stored = compact({"factors": few}, form, pruned_share=0.5)
+    assert n_bytes(stored) == pytest.approx(500 * 6 * 2 / 8, abs=48)
+    save_compact(stored, tmp_path / "weights.npz")
+    np.testing.assert_array_equal(expand(load_compact(tmp_path / "weights.npz"))["factors"], few)
+    many = np.arange(300, dtype=np.float32).reshape(100, 3)
+    assert "levels" not in compact({"factors": many}, form)["factors"]

@@ -40,6 +40,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 LEARNED = replace(FEW, kind="jpq", codes="learned", n_centroids=16)
+ROUNDED = replace(FEW, kind="factorised", rank=8, bits=2)
 
 
 def conf_of(kind: ItemsKind) -> TrainingConf:
@@ -111,7 +112,7 @@ def test_a_network_is_made_again_and_its_exported_graph_scores_alike(kind: Items
 
 
 @pytest.mark.parametrize("loss", ["full", "sampled"])
-@pytest.mark.parametrize("items", [*(replace(FEW, kind=kind) for kind in COMPACT), LEARNED])
+@pytest.mark.parametrize("items", [*(replace(FEW, kind=kind) for kind in COMPACT), LEARNED, ROUNDED])
 def test_steps_learn_a_ring_whatever_the_vectors(items: ItemsConf, loss: LossKind) -> None:
     conf = replace(with_items(items), optimiser=OptimiserConf(learning_rate=0.05), loss=LossConf(loss, n_sampled=64))
     stepper = Stepper(build_network(conf, N_ITEMS, no_prior(N_ITEMS)), conf, PERIODS, Ranks())
@@ -138,7 +139,8 @@ def test_codes_are_fixed_and_centroids_are_learned(loss: LossKind) -> None:
 
 def exported(items: ItemsConf, folder: Path) -> NextItem:
     model = build_network(with_items(items), N_ITEMS, no_prior(N_ITEMS))
-    model.events.items.table.assign(np.random.default_rng(2).normal(0, 0.3, model.events.items.table.shape))
+    (own,) = model.events.items.by_item
+    own.assign(np.random.default_rng(2).normal(0, 0.3, own.shape))
     export_model(model, {}, folder)
     (folder / VOCABULARY_FILE).write_text(json.dumps(VOCABULARY), encoding="utf-8")
     return model
@@ -186,6 +188,29 @@ def test_learned_codes_are_exported_as_codes_and_go_on_from_them(tmp_path: Path)
     later = build_network(with_items(LEARNED), N_ITEMS, no_prior(N_ITEMS))
     begin_with(later, VOCABULARY, tmp_path)
     np.testing.assert_allclose(later.events.items.every()[1:], model.events.items.every()[1:], atol=1e-6)
+
+
+def test_factors_of_few_bits_are_used_and_exported_rounded_and_go_on_from_there(tmp_path: Path) -> None:
+    model = exported(ROUNDED, tmp_path)
+    items = model.events.items
+    with np.load(tmp_path / WEIGHTS) as stored:
+        factors, widen = stored[items.factors.path], stored[items.widen.path]
+    assert set(np.round(3 * factors.ravel()).tolist()) == {-3.0, -1.0, 1.0, 3.0}
+    np.testing.assert_allclose(3 * factors, np.round(3 * factors), atol=1e-6)
+    np.testing.assert_allclose(items.every(), factors @ widen, atol=1e-6)
+    latent = np.tanh(items.factors.numpy() * 0.5 / items.deviation)
+    assert np.abs(factors - latent).max() <= 1 / 3 + 1e-6  # the nearest of four
+    again = build_network(with_items(ROUNDED), N_ITEMS, no_prior(N_ITEMS))
+    begin_with(again, VOCABULARY, tmp_path)
+    np.testing.assert_allclose(again.events.items.every()[1:], items.every()[1:], atol=1e-5)
+
+
+def test_bits_without_factors_are_refused() -> None:
+    for wrong in ({"bits": 9}, {"bits": -1}, {"kind": "jpq"}):
+        with pytest.raises(
+            ConfigError, match=r"training\.model\.items\.bits: found .*; expected 0, or with kind factorised"
+        ):
+            replace(ROUNDED, **wrong)
 
 
 def test_splits_that_do_not_divide_the_vectors_are_refused() -> None:

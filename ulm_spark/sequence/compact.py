@@ -18,17 +18,22 @@ Numbers = NDArray[np.generic]
 Weights = Mapping[str, Numbers]
 Compact = dict[str, dict[str, Numbers]]  # by the name of a weight, the parts that it is stored as
 _BETWEEN = "#"  # in no name of a weight
+_FEW, _N_LOOKED_AT = 256, 100
 
 
 def compact(weights: Weights, form: Form, pruned_share: float = 0.0) -> Compact:
     """The weights in a form. pruned_share: of the numbers of each matrix, those nearest zero, that become zero.
 
-    Codes, which are bytes, keep as many bits as the greatest of them needs.
+    Codes, which are bytes, keep as many bits as the greatest of them needs; so do matrices of few different numbers, in
+    every form and without a loss.
     """
     stored: Compact = {}
     for name, value in weights.items():
         if value.dtype == np.uint8:
             stored[name] = _narrowed(value)
+        elif _has_few(value):
+            levels, codes = np.unique(value, return_inverse=True)
+            stored[name] = {**_narrowed(codes.reshape(value.shape).astype(np.uint8)), "levels": levels}
         elif value.dtype != np.float32:
             stored[name] = {"as_is": value}
         elif form == "float16" or value.ndim < 2 or min(value.shape) < 2:
@@ -97,6 +102,14 @@ def _pruned(value: NDArray[np.generic], share: float) -> dict[str, Numbers]:
     return {"kept": np.packbits(kept), "values": flat[kept].astype(np.float16), "shape": np.array(value.shape)}
 
 
+def _has_few(value: Numbers) -> bool:
+    """Is it a matrix of float32 with so few different numbers that a byte, or less, for each pays?"""
+    if value.dtype != np.float32 or value.ndim != 2 or len(np.unique(value[:_N_LOOKED_AT])) > _FEW:
+        return False
+    n_different = len(np.unique(value))
+    return n_different <= min(_FEW, value.size // 8)
+
+
 def _narrowed(codes: NDArray[np.generic]) -> dict[str, Numbers]:
     width = max(int(codes.max(initial=0)).bit_length(), 1)
     bits = np.unpackbits(codes.ravel()[:, None].view(np.uint8), axis=1)[:, 8 - width :]
@@ -115,6 +128,8 @@ def _expanded(parts: dict[str, Numbers]) -> Numbers:
         return flat.reshape(shape)
     if "bits" in parts and "steps" in parts:
         return np.asarray((_widened(parts) - np.float32(7)) * parts["steps"].astype(np.float32)[..., None])
+    if "levels" in parts:
+        return np.asarray(parts["levels"][_widened(parts)])
     return _widened(parts) if "bits" in parts else parts["as_is"]
 
 

@@ -16,6 +16,7 @@ from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.head_losses import expected_value
 from ulm_spark.sequence.launch import METRICS, ONNX, READER, SAVED_MODEL, WEIGHTS
 from ulm_spark.sequence.models.adapters import merged_weights
+from ulm_spark.sequence.models.factorised_items import FactorisedItems
 from ulm_spark.sequence.models.learned_codes import LearnedCodes
 from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.models.quantised_items import CODES
@@ -111,6 +112,10 @@ def _served(network: NextItem) -> tuple[NextItem, dict[str, NDArray[np.generic]]
         config["model"] = asdict(replace(conf, items=replace(conf.items, codes="random")))
         del weights[items.table.path]
         weights[f"{items.path}/{CODES}"] = items.codes()
+    if isinstance(items, FactorisedItems) and items.bits:
+        conf = network.conf
+        config["model"] = asdict(replace(conf, items=replace(conf.items, bits=0)))
+        weights[items.factors.path] = items.rounded(items.factors.value).numpy()
     serving = NextItem.from_config(config)
     weights[serving.prior.path] = weights[network.prior.path][-1:]
     for weight in serving.weights:

@@ -12,6 +12,7 @@ from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.codes import codes_of_vectors, zipf_weights
 from ulm_spark.sequence.launch import MANIFEST, VOCABULARY, WEIGHTS
 from ulm_spark.sequence.models.adapters import adapt
+from ulm_spark.sequence.models.factorised_items import FactorisedItems
 from ulm_spark.sequence.models.items import TABLE
 from ulm_spark.sequence.models.learned_codes import LearnedCodes
 from ulm_spark.sequence.models.network import NextItem
@@ -37,7 +38,8 @@ def begin_with(
             not know keep their first vectors or codes, but begin with those of their attributes alone where such are
             known and items have vectors of their own. The vectors of an attribute's values are taken over by name.
             Other weights are taken over where their shapes are equal, such as the trunk where a head is new. A network
-            whose items are quantised, after one with a vector for each, takes codes and centroids that stand for those.
+            whose items are quantised, after one with a vector for each, takes codes and centroids that stand for those;
+            one whose factors are rounded takes factors that are rounded to the earlier ones.
     Errors: TrainingError where the folder holds no model, or one of another width.
     """
     try:
@@ -51,7 +53,7 @@ def begin_with(
         ) from error
     earlier = np.array([numbers.get(name, 0) for name in vocabulary])
     rows = np.flatnonzero(earlier) + 1
-    known |= _quantised(network, known)
+    known |= _quantised(network, known) | _squeezed(network, known)
     by_item = {weight.path for weight in network.by_item}
     layer = network.events.attributes
     told = {network.prior.path, *(value.path for value in layer.values.values())} if layer else {network.prior.path}
@@ -158,3 +160,14 @@ def _taken_rows(
     value = first.copy()
     value[rows] = earlier[sources]
     return value
+
+
+def _squeezed(network: NextItem, known: dict[str, Float32s]) -> dict[str, NDArray[np.generic]]:
+    """Factors that are used as the earlier ones, and what widens them, by the names of their weights; nothing where
+    factors are not rounded."""
+    items = network.events.items
+    if not isinstance(items, FactorisedItems) or not items.bits or items.factors.path not in known:
+        return {}
+    factors = known[items.factors.path]
+    most = float(np.abs(factors).max(initial=1e-30))
+    return {items.factors.path: items.from_rounded(factors / most), items.widen.path: known[items.widen.path] * most}

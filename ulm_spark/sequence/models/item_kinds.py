@@ -12,7 +12,7 @@ def item_vectors(conf: ItemsConf, n_items: int, dim: int, deviation: float, name
     """Those of conf.kind, not built yet. deviation: of the first numbers of a vector."""
     shape = (n_items, dim, deviation)
     if conf.kind == "factorised":
-        return FactorisedItems(*shape, conf.rank, name=name)
+        return FactorisedItems(*shape, conf.rank, conf.bits, name=name)
     if conf.kind == "hashed":
         return HashedItems(*shape, conf.n_buckets, conf.n_hashes, name=name)
     if conf.kind == "jpq" and conf.codes == "learned":
