@@ -119,9 +119,7 @@ class Bench:
 
 def served(conf: TrainingConf, n_items: int, weights: Weights) -> NextItem:
     """The network of exported weights; where codes were learned or factors rounded it has them now."""
-    items = replace(conf.model.items, codes="random", bits=0)
-    model = replace(conf.model, items=items)
-    network = build_network(replace(conf, model=model), n_items, no_prior(n_items))
+    network = build_network(with_items(conf, conf.model.items.served), n_items, no_prior(n_items))
     for weight in network.weights:
         weight.assign(weights[weight.path])
     return network

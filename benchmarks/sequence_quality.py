@@ -113,12 +113,13 @@ def run_all(dataset: str, model: str, n_seeds: int, n_epochs: int | None, result
     histories = DATASETS[dataset]()
     if model == "knn":
         return [_remembered(results / f"{dataset}-knn.json", {}, lambda: neighbours(histories))]
+    asked, scratch = recipe(dataset, model), SCRATCH.resolve()
+    if n_epochs:
+        results, scratch = scratch, scratch / f"{n_epochs}-epochs"
+        asked = replace(asked, max_epochs=n_epochs)
     runs = []
     for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
-        conf, folder = replace(recipe(dataset, model), seed=seed), SCRATCH.resolve()
-        if n_epochs:
-            conf, folder, results = replace(conf, max_epochs=n_epochs), folder / f"{n_epochs}-epochs", folder
-        folder /= f"{dataset}-{model}-{seed}"
+        conf, folder = replace(asked, seed=seed), scratch / f"{dataset}-{model}-{seed}"
         make = partial(train, histories, model, conf, folder)
         runs.append(_remembered(results / f"{folder.name}.json", asdict(conf), make))
     return runs

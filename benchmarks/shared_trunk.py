@@ -12,12 +12,10 @@ over seeds. Runs that are done are remembered below .ulm/shared_trunk.
 """
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +32,7 @@ from benchmarks.trunk_recipes import SHOPS, adapter_recipe, recipe
 from benchmarks.trunk_shops import SHOP
 from benchmarks.trunk_shops import main as write_shop
 from benchmarks.trunk_trees import boosted_trees
+from ulm_spark.lake.fingerprint import config_hash
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.value_series import SeriesConf, fit_value_series, predict_next_value
 
@@ -62,7 +61,7 @@ class Bench:
         source = str(self.folder / f"{begin_from}-{conf.seed}" / "model") if begin_from else ""
         folder = self.folder / f"{name}-{conf.seed}"
         make = partial(train, self.shop, conf, folder, source, is_kept=name == LARGE)
-        return remembered(folder / f"run-{_name_of(conf)}.npz", make)
+        return remembered(folder / f"run-{config_hash(conf)}.npz", make)
 
     def trees(self) -> list[Run]:
         """scikit-learn's, for each seed."""
@@ -83,11 +82,6 @@ class Bench:
         """What the product's own trees say of the users whose churn is judged."""
         users = self.shop.users[ask_day(self.shop, self.shop.judged_on).user[judge.chosen]]
         return [self.shop.churn.set_index("user_id").reindex(users)["p_churn"].to_numpy(np.float64)]
-
-
-def _name_of(conf: TrainingConf) -> str:
-    """8 hex digits that name the settings of a run."""
-    return hashlib.sha256(json.dumps(asdict(conf), sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,8 @@ def compact(weights: Weights, form: Form, pruned_share: float = 0.0) -> Compact:
     for name, value in weights.items():
         if value.dtype == np.uint8:
             stored[name] = _narrowed(value)
-        elif _has_few(value):
-            levels, codes = np.unique(value, return_inverse=True)
-            stored[name] = {**_narrowed(codes.reshape(value.shape).astype(np.uint8)), "levels": levels}
+        elif (of_few := _of_few(value)) is not None:
+            stored[name] = of_few
         elif value.dtype != np.float32:
             stored[name] = {"as_is": value}
         elif form == "float16" or value.ndim < 2 or min(value.shape) < 2:
@@ -102,12 +101,14 @@ def _pruned(value: NDArray[np.generic], share: float) -> dict[str, Numbers]:
     return {"kept": np.packbits(kept), "values": flat[kept].astype(np.float16), "shape": np.array(value.shape)}
 
 
-def _has_few(value: Numbers) -> bool:
-    """Is it a matrix of float32 with so few different numbers that a byte, or less, for each pays?"""
+def _of_few(value: Numbers) -> dict[str, Numbers] | None:
+    """A matrix of float32 as codes of its numbers, where these are so few that a byte, or less, for each pays."""
     if value.dtype != np.float32 or value.ndim != 2 or len(np.unique(value[:_N_LOOKED_AT])) > _FEW:
-        return False
-    n_different = len(np.unique(value))
-    return n_different <= min(_FEW, value.size // 8)
+        return None
+    levels, codes = np.unique(value, return_inverse=True)
+    if len(levels) > min(_FEW, value.size // 8):
+        return None
+    return {**_narrowed(codes.reshape(value.shape).astype(np.uint8)), "levels": levels}
 
 
 def _narrowed(codes: NDArray[np.generic]) -> dict[str, Numbers]:

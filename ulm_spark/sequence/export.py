@@ -103,18 +103,15 @@ def export_model(network: NextItem, metrics: dict[str, float], folder: Path, sto
 
 
 def _served(network: NextItem) -> tuple[NextItem, dict[str, NDArray[np.generic]]]:
-    """The network that serves and its weights by path: of the prior only its last row, and codes where they are
-    learned."""
-    config, weights = {**network.get_config(), "n_periods": 0}, merged_weights(network)
+    """The network that serves and its weights by path: of the prior only its last row, codes where they are learned,
+    and factors as they are used."""
+    model = replace(network.conf, items=network.conf.items.served)
+    config, weights = {**network.get_config(), "model": asdict(model), "n_periods": 0}, merged_weights(network)
     items = network.events.items
     if isinstance(items, LearnedCodes):
-        conf = network.conf
-        config["model"] = asdict(replace(conf, items=replace(conf.items, codes="random")))
         del weights[items.table.path]
         weights[f"{items.path}/{CODES}"] = items.codes()
-    if isinstance(items, FactorisedItems) and items.bits:
-        conf = network.conf
-        config["model"] = asdict(replace(conf, items=replace(conf.items, bits=0)))
+    if isinstance(items, FactorisedItems):
         weights[items.factors.path] = items.rounded(items.factors.value).numpy()
     serving = NextItem.from_config(config)
     weights[serving.prior.path] = weights[network.prior.path][-1:]

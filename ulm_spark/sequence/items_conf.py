@@ -1,6 +1,6 @@
 """How are the vectors of items kept? Part ``training.model.items``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ulm_spark.config.require import require, require_counts
@@ -41,3 +41,8 @@ class ItemsConf:
         require(is_rounded, f"{where}.bits", self.bits, f"0, or with kind factorised 1 to {_MOST_BITS}")
         fits = 2 <= self.n_centroids <= MOST_CENTROIDS
         require(fits, f"{where}.n_centroids", self.n_centroids, f"2 to {MOST_CENTROIDS}, since a code is a byte")
+
+    @property
+    def served(self) -> "ItemsConf":
+        """Of the exported network: its codes and rounded factors are weights as they are, made by no rule."""
+        return replace(self, codes="random", bits=0)

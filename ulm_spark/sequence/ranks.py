@@ -79,7 +79,7 @@ class Ranks:
         if compression == "fp16":
             sent = [tf.cast(gradient / unit, tf.float16) for gradient in sent]
         # A message holds numbers of one kind.
-        groups = [sent, others] if compression == "fp16" and others else [[*sent, *others]]
+        groups = [sent, others] if compression == "fp16" else [[*sent, *others]]
         sums = groups if self.size == 1 else [hvd.grouped_allreduce(group, op=hvd.Sum) for group in groups if group]
         totals = [total for group in sums for total in group]
         for place, total in zip(dense, totals[: len(dense)], strict=True):
