@@ -18,7 +18,7 @@ def many_users() -> Rows:
     ones, number = np.ones(N_MANY, np.int64), np.arange(N_MANY)
     last_us = (KNOWN_UNTIL_S - 86_400 * (1 + number % 100)) * 1_000_000
     arrays = [(ones, ones), (3 * ones, ones), (0 * ones, ones), (5.0 + number % 7, ones)]
-    return rows_of(block_of(ids, last_us, arrays, 2))
+    return rows_of([block_of(ids, last_us, arrays, 2)], 2)
 
 
 def test_padding_is_on_the_left_and_keeps_the_last_values() -> None:

@@ -45,18 +45,43 @@ def block_of(
 
 def first_key(block: bytes) -> int:
     """Key of the block's first user, -1 without one; no two row groups of a table share a user."""
-    return int.from_bytes(block[16:24], sys.byteorder) if int.from_bytes(block[:8], sys.byteorder) else -1
+    return int.from_bytes(block[16:24], sys.byteorder) if _n_rows(block) else -1
 
 
-def rows_of(block: bytes) -> Rows:
-    """The rows of a block."""
-    n_rows, length = (int(number) for number in np.frombuffer(block, np.int64, 2))
-    keys = np.frombuffer(block, np.int64, n_rows, 16)
-    last_s = np.frombuffer(block, np.int64, n_rows, 16 + 8 * n_rows)
-    n_cells, start = n_rows * length, 16 + 16 * n_rows
-    items = np.frombuffer(block, np.int32, n_cells, start).reshape(n_rows, length)
-    ago = np.frombuffer(block, np.int32, n_cells, start + 4 * n_cells).reshape(n_rows, length)
-    amounts = np.frombuffer(block, np.float32, n_cells, start + 8 * n_cells).reshape(n_rows, length)
-    codes = np.frombuffer(block, np.int8, n_cells, start + 12 * n_cells).reshape(n_rows, length)
-    at_s = np.where(items > 0, last_s[:, None] - ago, 0)
-    return Rows(keys.astype(np.uint64), items, codes.astype(np.int32), at_s, amounts)
+def rows_of(blocks: Sequence[bytes], length: int) -> Rows:
+    """The rows of all blocks, in order. length: that of their rows, and of no rows where there is no block."""
+    counts = [_n_rows(block) for block in blocks]
+    n_rows = sum(counts)
+    rows = Rows(
+        np.empty(n_rows, np.uint64),
+        np.empty((n_rows, length), np.int32),
+        np.empty((n_rows, length), np.int32),
+        np.empty((n_rows, length), np.int64),
+        np.empty((n_rows, length), np.float32),
+    )
+    end = 0
+    for block, n_block in zip(blocks, counts, strict=True):
+        start, end = end, end + n_block
+        _fill(rows.slice(start, end), block)
+    return rows
+
+
+def _n_rows(block: bytes) -> int:
+    return int.from_bytes(block[:8], sys.byteorder)
+
+
+def _fill(rows: Rows, block: bytes) -> None:
+    """Writes a block to where its rows shall stand, since millions of values are worth no second copy."""
+    shape = rows.items.shape
+    n_rows, n_cells = len(rows), rows.items.size
+    start = 16 + 16 * n_rows
+
+    def cells(dtype: type[np.generic], at: int) -> NDArray[np.generic]:
+        return np.frombuffer(block, dtype, n_cells, start + at * n_cells).reshape(shape)
+
+    rows.user_key[:] = np.frombuffer(block, np.uint64, n_rows, 16)
+    rows.items[:] = cells(np.int32, 0)
+    np.subtract(np.frombuffer(block, np.int64, n_rows, 16 + 8 * n_rows)[:, None], cells(np.int32, 4), out=rows.at_s)
+    rows.at_s[rows.items == 0] = 0
+    rows.amounts[:] = cells(np.float32, 8)
+    rows.codes[:] = cells(np.int8, 12)

@@ -57,7 +57,7 @@ class Feed:
                 f"feed: found a file of pool {pool.number} that cannot be read ({error}); expected the snapshot's. "
                 "Files are gone or broken: run train_sequence again, and keep VACUUM away."
             ) from error
-        rows, expected = Rows.join([rows_of(block) for block in blocks], self._length), self._expected(pool)
+        rows, expected = rows_of(blocks, self._length), self._expected(pool)
         if len(rows) != expected:
             raise TrainingError(
                 f"feed: found {len(rows)} rows in pool {pool.number}; expected {expected}. Files were changed since "

@@ -47,6 +47,11 @@ class Rows:
         of_user = self.user_key[places]
         return Rows(of_user, self.items[places], self.codes[places], self.at_s[places], self.amounts[places])
 
+    def slice(self, start: int, end: int) -> "Rows":
+        """The rows from start up to end, which share their memory with these."""
+        kept = np.s_[start:end]
+        return Rows(self.user_key[kept], self.items[kept], self.codes[kept], self.at_s[kept], self.amounts[kept])
+
     def last(self, length: int) -> "Rows":
         """The last places of each row."""
         kept = np.s_[:, -length:]
