@@ -16,10 +16,7 @@ from ulm_spark.sequence.facts import N_FACTS
 from ulm_spark.sequence.head_losses import expected_value
 from ulm_spark.sequence.launch import METRICS, ONNX, READER, SAVED_MODEL, WEIGHTS
 from ulm_spark.sequence.models.adapters import merged_weights
-from ulm_spark.sequence.models.factorised_items import FactorisedItems
-from ulm_spark.sequence.models.learned_codes import LearnedCodes
 from ulm_spark.sequence.models.network import NextItem
-from ulm_spark.sequence.models.quantised_items import CODES
 
 _OPSET = 17
 Outputs = dict[str, tf.Tensor]
@@ -103,17 +100,12 @@ def export_model(network: NextItem, metrics: dict[str, float], folder: Path, sto
 
 
 def _served(network: NextItem) -> tuple[NextItem, dict[str, NDArray[np.generic]]]:
-    """The network that serves and its weights by path: of the prior only its last row, codes where they are learned,
-    and factors as they are used."""
+    """The network that serves and its weights by path: of the prior the last row, items' vectors as they are used."""
     model = replace(network.conf, items=network.conf.items.served)
-    config, weights = {**network.get_config(), "model": asdict(model), "n_periods": 0}, merged_weights(network)
-    items = network.events.items
-    if isinstance(items, LearnedCodes):
-        del weights[items.table.path]
-        weights[f"{items.path}/{CODES}"] = items.codes()
-    if isinstance(items, FactorisedItems):
-        weights[items.factors.path] = items.rounded(items.factors.value).numpy()
-    serving = NextItem.from_config(config)
+    items, merged = network.events.items, merged_weights(network)
+    weights = {path: value for path, value in merged.items() if not path.startswith(f"{items.path}/")}
+    weights |= items.served_weights()
+    serving = NextItem.from_config({**network.get_config(), "model": asdict(model), "n_periods": 0})
     weights[serving.prior.path] = weights[network.prior.path][-1:]
     for weight in serving.weights:
         weight.assign(weights[weight.path])

@@ -156,7 +156,7 @@ class HeadsConf:
     tasks: tuple[Task, ...] = ()
     horizon_days: int = 30
     fact_events: int = 100
-    n_queries: int = 4
+    n_queries: int = 16
     asked_days: int = 180
     visit_gap_s: int = 1800
     weight: float = 0.2

@@ -8,6 +8,7 @@ Bengio et al. (2013), arXiv:1308.3432.
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from ulm_spark.sequence.models.items import ItemVectors
 from ulm_spark.sequence.rows import Float32s
@@ -73,6 +74,10 @@ class FactorisedItems(ItemVectors):
         most = 2.0**self.bits - 1.0
         within = np.clip(rounded, 0.5 / most - 1.0, 1.0 - 0.5 / most)
         return np.asarray(np.arctanh(within) / self._squeeze, dtype=np.float32)
+
+    def served_weights(self) -> dict[str, NDArray[np.generic]]:
+        """Factors are rounded ones."""
+        return {**super().served_weights(), self.factors.path: self.rounded(self.factors.value).numpy()}
 
     @property
     def _squeeze(self) -> float:

@@ -1,7 +1,9 @@
 """The vector of each item: what an event brings in, and what a state is held against to score."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 TABLE = "items"
 
@@ -36,6 +38,10 @@ class ItemVectors(keras.layers.Layer):
         Where vectors are made of parts they are not put together for it, so that a large vocabulary stays small.
         """
         raise NotImplementedError
+
+    def served_weights(self) -> dict[str, NDArray[np.generic]]:
+        """By path the weights of the layer of these vectors as they are used, whose kind is ItemsConf.served."""
+        return {weight.path: weight.numpy() for weight in self.weights}
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""

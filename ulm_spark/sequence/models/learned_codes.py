@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ulm_spark.sequence.models.items import TABLE, ItemVectors
+from ulm_spark.sequence.models.quantised_items import CODES
 
 
 @keras.saving.register_keras_serializable(package="ulm_spark")
@@ -59,6 +60,10 @@ class LearnedCodes(ItemVectors):
         parts = zip(tf.unstack(self.centroids.value), tf.split(self.table.value, self.n_splits, axis=-1), strict=True)
         codes = [_nearest(part, centroids).numpy() for centroids, part in parts]
         return np.asarray(np.stack(codes, axis=1), dtype=np.uint8)
+
+    def served_weights(self) -> dict[str, NDArray[np.generic]]:
+        """Codes take the place of the items' own vectors."""
+        return {self.centroids.path: self.centroids.numpy(), f"{self.path}/{CODES}": self.codes()}
 
     def get_config(self) -> dict[str, object]:
         """What makes the layer again."""
