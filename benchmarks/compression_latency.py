@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession, RunOptions, SessionOptions
 
+from ulm_spark.sequence.compact_onnx import store_halved, store_int8
 from ulm_spark.sequence.conf import TrainingConf
 from ulm_spark.sequence.export import export_model
 from ulm_spark.sequence.launch import ONNX
@@ -28,16 +29,17 @@ Best = Callable[[History], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds a user, and the users whose list is another than that of a full scoring in double precision."""
+    """Milliseconds a user, and the users whose list is another than that of a full scoring in double precision; None
+    of graphs whose weights are rounded, which have other scores."""
 
     name: str
     p50_ms: float
     p99_ms: float
-    n_wrong: int
+    n_wrong: int | None
 
 
 def latencies(confs: dict[str, TrainingConf], n_items: int, n_users: int, folder: Path) -> list[Latency]:
-    """For each network: by the whole exported graph, and by its states and top_items."""
+    """For each network: by the whole exported graph, by graphs of rounded weights, and by its states and top_items."""
     found = []
     for name, conf in confs.items():
         network = build_network(conf, n_items, no_prior(n_items))
@@ -46,8 +48,15 @@ def latencies(confs: dict[str, TrainingConf], n_items: int, n_users: int, folder
         network.bias.assign(np.random.default_rng(2).normal(0, 0.3, network.bias.shape))
         export_model(network, {}, folder)
         histories = _histories(n_items, n_users + _UNMEASURED, conf.model.max_length)
+        expected = _expected(network, histories)
         for how, best in (("graph", _by_graph(folder / ONNX)), ("states", _by_states(folder / ONNX, network))):
-            found.append(_measured(f"{name}, {how}", best, histories, _expected(network, histories)))
+            found.append(_measured(f"{name}, {how}", best, histories, expected))
+        for how, store in (("float16", store_halved), ("int8", store_int8)):
+            rounded = folder / f"{how}.onnx"
+            store(folder / ONNX, rounded)
+            found.append(
+                replace(_measured(f"{name}, graph, {how}", _by_graph(rounded), histories, expected), n_wrong=None)
+            )
     return found
 
 
