@@ -132,7 +132,7 @@ def _remembered(file: Path, settings: Settings, make: Callable[[], Run]) -> Run:
     """
     if file.exists():
         raw = json.loads(file.read_text(encoding="utf-8"))
-        other = _other(raw["settings"], json.loads(json.dumps(settings)))
+        other = _other(_counting(raw["settings"]), _counting(json.loads(json.dumps(settings))))
         if other:
             raise ValueError(f"{file}: found {other} of another value; expected that of the recipe. Remove the file.")
         return Run(**{**raw, "found": Measured(**raw["found"])})
@@ -140,6 +140,13 @@ def _remembered(file: Path, settings: Settings, make: Callable[[], Run]) -> Run:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(run)) + "\n", encoding="utf-8")
     return run
+
+
+def _counting(settings: Settings) -> Settings:
+    """The settings that count: without tasks none of heads does."""
+    heads = settings.get("heads")
+    is_used = isinstance(heads, dict) and bool(heads["tasks"])
+    return {name: value for name, value in settings.items() if name != "heads" or is_used}
 
 
 def _other(kept: Settings, asked: Settings) -> str:

@@ -13,6 +13,7 @@ from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.checkpoint import CheckpointWriter, load_checkpoint, save_checkpoint
 from ulm_spark.sequence.conf import FeedConf
+from ulm_spark.sequence.learning_conf import OptimiserConf
 from ulm_spark.sequence.loop import Training
 from ulm_spark.sequence.ranks import Ranks
 from ulm_spark.sequence.snapshot import Manifest
@@ -82,3 +83,32 @@ def test_a_snapshot_with_other_rows_than_its_files_is_refused(tmp_path: Path) ->
     other = replace(manifest, snapshot=replace(manifest.snapshot, n_rows=30))
     with pytest.raises(TrainingError, match="found 31 rows in the snapshot's files; expected 30"):
         Training(other, VOCABULARY, Ranks())
+
+
+def test_a_network_that_the_last_step_broke_is_not_exported(tmp_path: Path) -> None:
+    one_step = replace(CONF, feed=FeedConf("arrow"), batch_size=64, max_epochs=1)
+    wild = replace(one_step, optimiser=OptimiserConf(learning_rate=1e30, warmup_steps=0))
+    manifest, kept = manifest_of(tmp_path, 31, 5, wild), []
+    with pytest.raises(TrainingError, match="found a validation of nan in epoch 1"):
+        Training(manifest, VOCABULARY, Ranks()).run(silent, kept.append)
+    wilder = replace(manifest, conf=replace(wild, optimiser=replace(wild.optimiser, learning_rate=float("inf"))))
+    with pytest.raises(TrainingError, match=r"found weights of .* that are no numbers in epoch 1"):
+        Training(wilder, VOCABULARY, Ranks()).run(silent, kept.append)
+    assert kept == []
+
+
+def test_a_torn_checkpoint_is_named(tmp_path: Path) -> None:
+    manifest = after_one_epoch(tmp_path)
+    (state,) = Path(manifest.checkpoint_dir).iterdir()
+    whole = state.read_bytes()
+    for torn in (b"", whole[:-100], b"no archive" * 100):
+        state.write_bytes(torn)
+        with pytest.raises(TrainingError, match=r"checkpoint: found that .*state\.npz cannot be read"):
+            load_checkpoint(manifest)
+
+
+def test_an_item_beyond_the_vocabulary_is_named(tmp_path: Path) -> None:
+    manifest = manifest_of(tmp_path, 31, 5, CONF)
+    fewer = replace(manifest, snapshot=replace(manifest.snapshot, n_items=5))
+    with pytest.raises(TrainingError, match="found item 12; expected those of the vocabulary, 1 to 5"):
+        Training(fewer, VOCABULARY[:5], Ranks())

@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from diskcache import FanoutCache
 
 from tests.sequence.histories import KNOWN_UNTIL_S, history, write_files
 from ulm_spark.config.errors import TrainingError
@@ -13,6 +15,7 @@ from ulm_spark.sequence.conf import FeedConf, FeedKind
 from ulm_spark.sequence.feed import Feed
 from ulm_spark.sequence.plan import list_files, pools_of
 from ulm_spark.sequence.rows import Rows
+from ulm_spark.sequence.snapshot import SCHEMA
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # petastorm's, of pyarrow's older interface
 LENGTH = 4
@@ -111,3 +114,61 @@ def test_a_file_with_other_rows_than_its_footer_said_is_told_of(kind: FeedKind, 
     claimed = replace(pool, files=(replace(pool.files[0], group_rows=(4,)), *pool.files[1:]))
     with pytest.raises(TrainingError, match="found 20 rows in pool 0; expected 19"):
         Feed(FeedConf(kind), LENGTH, 0, 1).read(claimed)
+
+
+OFF_CONTRACT = {
+    "amounts": [[float("inf"), 1.0], [float("nan"), 1.0], [1e300, 1.0]],
+    "item_indices": [[0, 1], [2**31 - 1, -1]],
+    "event_codes": [[1, 99]],
+    "gap_seconds": [[0, -1], [0, 2**62]],
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("name", "values"), [(name, one) for name, some in OFF_CONTRACT.items() for one in some])
+def test_values_that_the_contract_excludes_are_named(
+    kind: FeedKind, name: str, values: list[float], tmp_path: Path
+) -> None:
+    row = {**history(1), name: values}
+    with pytest.raises(TrainingError, match=f"silver.sequences: found {name} from"):
+        read(write_rows(tmp_path, [history(4), row]), FeedConf(kind))
+
+
+@BOTH
+def test_rows_without_lists_or_with_lists_of_other_lengths_are_refused(kind: FeedKind, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="found no list among amounts"):
+        read(write_rows(tmp_path, [history(4), {**history(1), "amounts": None}]), FeedConf(kind))
+    with pytest.raises(TrainingError, match="found arrays of different lengths"):
+        read(write_rows(tmp_path, [history(4), {**history(1), "amounts": [1.0]}]), FeedConf(kind))
+    with pytest.raises(TrainingError, match="found a row without user_id"):
+        read(write_rows(tmp_path, [history(4), {**history(1), "user_id": None}]), FeedConf(kind))
+
+
+def write_rows(folder: Path, rows: list[dict[str, object]]) -> tuple[str, ...]:
+    """One file of these rows."""
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "part.parquet")
+    return (f"file:{folder / 'part.parquet'}",)
+
+
+@BOTH
+def test_a_cache_that_was_torn_is_told_of(kind: FeedKind, tmp_path: Path) -> None:
+    files = write_files(tmp_path / "data", 20, 4)
+    conf = FeedConf(kind, cache=str(tmp_path / "cache"), cache_gb=0.1)
+    read(files, conf)
+    for path in (tmp_path / "cache").rglob("cache.db*"):
+        path.write_bytes(b"torn" * 4_000)
+    with pytest.raises(TrainingError, match=r"training\.feed\.cache: found DatabaseError.*Remove it"):
+        read(files, conf)
+    with pytest.raises(TrainingError, match=r"training\.feed\.cache: found FileExistsError"):
+        read(files, replace(conf, cache=str(tmp_path / "data" / "part-00.parquet")))
+
+
+def test_half_a_block_of_the_cache_is_read_anew(tmp_path: Path) -> None:
+    files = write_files(tmp_path / "data", 20, 1)
+    conf = FeedConf("arrow", cache=str(tmp_path / "cache"), cache_gb=0.1)
+    first = read(files, conf)
+    (folder,) = (tmp_path / "cache").iterdir()
+    with FanoutCache(str(folder)) as cache:
+        (key,) = cache
+        cache.set(key, cache.get(key)[:-1])
+    assert_same(read(files, conf), first)

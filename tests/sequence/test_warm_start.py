@@ -1,7 +1,9 @@
 """A model that goes on with new days: it knows what it knew, and learns what is new."""
 
 import json
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from tests.sequence.histories import KNOWN_UNTIL_S, N_ITEMS, SMALL, VOCABULARY, 
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.batches import Batch
 from ulm_spark.sequence.export import export_model
+from ulm_spark.sequence.items_conf import ItemsConf
 from ulm_spark.sequence.launch import VOCABULARY as VOCABULARY_FILE
+from ulm_spark.sequence.launch import WEIGHTS
 from ulm_spark.sequence.learning_conf import HeadsConf, OptimiserConf, TargetsConf
 from ulm_spark.sequence.models.network import NextItem, build_network
 from ulm_spark.sequence.prior import Periods, no_prior
@@ -110,3 +114,27 @@ def test_a_trunk_is_tuned_by_few_parameters_and_only_where_it_is_the_same(earlie
     deeper = build_network(replace(tasks, model=replace(tasks.model, n_blocks=2)), N_ITEMS, no_prior(N_ITEMS))
     with pytest.raises(TrainingError, match=r"training\.adapter: found .* weights"):
         adapt_from(deeper, VOCABULARY, earlier[1], 1)
+
+
+def test_item_vectors_of_another_kind_or_shape_are_refused_not_forgotten(
+    earlier: tuple[NextItem, Path], tmp_path: Path
+) -> None:
+    def of(items: ItemsConf) -> NextItem:
+        return build_network(replace(CONF, model=replace(CONF.model, items=items)), N_ITEMS, no_prior(N_ITEMS))
+
+    for begin in (begin_with, partial(adapt_from, rank=2)):
+        with pytest.raises(TrainingError, match=r"training\.model\.items: found no .*factors"):
+            begin(of(ItemsConf("factorised", rank=4)), VOCABULARY, earlier[1])
+    export_model(of(ItemsConf("hashed", n_buckets=64)), {}, tmp_path)
+    (tmp_path / VOCABULARY_FILE).write_text(json.dumps(VOCABULARY), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"of width \(64, 8\) in the earlier model; expected \(8, 8\)"):
+        begin_with(of(ItemsConf("hashed", n_buckets=8)), VOCABULARY, tmp_path)
+
+
+def test_an_earlier_model_that_was_torn_is_told_of(earlier: tuple[NextItem, Path], tmp_path: Path) -> None:
+    for name in (WEIGHTS, VOCABULARY_FILE):
+        folder = tmp_path / name
+        shutil.copytree(earlier[1], folder)
+        (folder / name).write_bytes((folder / name).read_bytes()[:-30])
+        with pytest.raises(TrainingError, match=r"found no model in .* that can be read"):
+            begin_with(earlier[0], VOCABULARY, folder)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ulm_spark.config.errors import TrainingError
 from ulm_spark.sequence.snapshot import Manifest
+from ulm_spark.sequence.storage import UNREADABLE
 
 _FILE = "state.npz"
 Arrays = list[NDArray[np.generic]]
@@ -102,15 +103,24 @@ def save_checkpoint(manifest: Manifest, vocabulary: tuple[str, ...], checkpoint:
 
 
 def load_checkpoint(manifest: Manifest) -> Checkpoint | None:
-    """The state of an earlier run of the same snapshot and settings, None where there is none."""
+    """The state of an earlier run of the same snapshot and settings, None where there is none.
+
+    Errors: TrainingError where it cannot be read.
+    """
     path = Path(manifest.checkpoint_dir) / _FILE
     if not path.exists():
         return None
-    with np.load(path) as stored:
-        if json.loads(str(stored["manifest"]))["checksum"] != manifest.key():
-            return None
-        progress = Progress(**json.loads(str(stored["progress"])))
-        return Checkpoint(progress, _numbered(stored, "state"), _numbered(stored, "best"))
+    try:
+        with np.load(path) as stored:
+            if json.loads(str(stored["manifest"]))["checksum"] != manifest.key():
+                return None
+            progress = Progress(**json.loads(str(stored["progress"])))
+            return Checkpoint(progress, _numbered(stored, "state"), _numbered(stored, "best"))
+    except UNREADABLE as error:
+        raise TrainingError(
+            f"checkpoint: found that {path} cannot be read ({error}); expected the state of an earlier run. Remove it, "
+            "and run train_sequence again: it begins anew."
+        ) from error
 
 
 def _numbered(stored: "np.lib.npyio.NpzFile", name: str) -> Arrays:

@@ -35,11 +35,12 @@ class AdapterConf:
 class FeedConf:
     """Part ``training.feed``.
 
-    kind: petastorm, or arrow, which reads the same batches by pyarrow alone. workers: threads that read Parquet in
-    each rank, with petastorm. shuffle_rows: rows of all ranks together that are shuffled at a time; a training that was
+    kind: petastorm, or arrow, which reads the same batches by pyarrow alone. workers: threads that read Parquet in each
+    rank, with petastorm. shuffle_rows: rows of all ranks together that are shuffled at a time; a training that was
     ended goes on between two such pools. cache: folder on a rank's own disk that keeps row groups as they are fed,
-    empty for none; cache_gb: its greatest size. by_length: batches hold sequences of like length, so that little is
-    padding. n_ahead: batches that are made ready before they are asked for.
+    empty for none; cache_gb: its greatest size. It knows files by their names, which Delta gives but once. by_length:
+    batches hold sequences of like length, so that little is padding. n_ahead: batches that are made ready before they
+    are asked for.
     """
 
     kind: FeedKind = "petastorm"
@@ -52,7 +53,7 @@ class FeedConf:
 
     def __post_init__(self) -> None:
         require_counts(self, "training.feed", ("workers", "shuffle_rows", "n_ahead"))
-        require(self.cache_gb > 0, "training.feed.cache_gb", self.cache_gb, "a number above 0")
+        require(0.01 <= self.cache_gb <= 1e6, "training.feed.cache_gb", self.cache_gb, "0.01 to 1,000,000")
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,9 @@ class TrainingConf:
         require(self.batch_size >= self.ranks, "training.batch_size", self.batch_size, at_least)
         is_alone = not (self.targets.prefixes and self.heads.tasks)
         require(is_alone, "training.targets.prefixes", True, "false where heads have tasks")
+        tunes = self.heads.tasks or self.model.architecture in ("sasrec", "gated") or not self.adapter.rank
+        require(bool(tunes), "training.adapter.rank", self.adapter.rank, "0 for a GRU or LSTM without tasks")
+        require(0 <= self.seed < 2**31, "training.seed", self.seed, "0 up to below 2 ** 31")
         n_windows = self.targets.n_windows
         is_one = n_windows == 1 or not self.heads.tasks
         require(is_one, "training.targets.n_windows", n_windows, "1 where heads have tasks")

@@ -3,8 +3,11 @@
 Both read the same row groups into the same blocks, so that a training can change from one to the other.
 """
 
+import pickle
+import sqlite3
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +19,7 @@ from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile
 
 from ulm_spark.config.errors import TrainingError
-from ulm_spark.sequence.blocks import Lists, block_of, first_key, rows_of
+from ulm_spark.sequence.blocks import Lists, block_of, first_key, is_whole, refused, rows_of
 from ulm_spark.sequence.conf import FeedConf
 from ulm_spark.sequence.plan import Pool
 from ulm_spark.sequence.rows import Rows
@@ -25,6 +28,8 @@ from ulm_spark.sequence.storage import open_file, path_of, storage_of
 
 _BLOCK = "block"
 _CACHE_ROW_BYTES = 1_000
+# What the libraries raise of a cache whose files were torn.
+_TORN = (ValueError, TypeError, AttributeError, KeyError, EOFError, MemoryError, pickle.UnpicklingError, sqlite3.Error)
 # Petastorm reads by pyarrow's older interface; the pinned pyarrow warns of its end at each row group.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"petastorm\.")
 
@@ -41,17 +46,18 @@ class Feed:
     """The rows of one rank, pool by pool."""
 
     def __init__(self, conf: FeedConf, length: int, rank: int, size: int) -> None:
-        self._length, self._rank, self._size = length, rank, size
+        self._conf, self._length, self._rank, self._size = conf, length, rank, size
         reader = PetastormBlocks if conf.kind == "petastorm" else ArrowBlocks
         self._reader: Blocks = reader(conf, length, rank, size)
 
     def read(self, pool: Pool) -> Rows:
         """The rank's rows of the pool, in the same order whatever the order that row groups were read in.
 
-        Errors: TrainingError for a file that cannot be read, or has other rows than its footer said.
+        Errors: TrainingError for a file that cannot be read, or has other rows than its footer said or than the table's
+        contract allows, and for a cache that cannot be used.
         """
         try:
-            blocks = sorted(self._reader.blocks(pool), key=first_key)
+            blocks = self._blocks(pool)
         except (OSError, ArrowException) as error:
             raise TrainingError(
                 f"feed: found a file of pool {pool.number} that cannot be read ({error}); expected the snapshot's. "
@@ -64,6 +70,25 @@ class Feed:
                 "the snapshot was taken: run train_sequence again."
             )
         return rows
+
+    def _blocks(self, pool: Pool) -> list[bytes]:
+        """In the order of their users."""
+        if not self._conf.cache:
+            return sorted(self._reader.blocks(pool), key=first_key)
+        try:
+            Path(self._conf.cache).mkdir(parents=True, exist_ok=True)
+            blocks = list(self._reader.blocks(pool))
+        except (*_TORN, FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise self._torn(repr(error)) from error
+        if not all(is_whole(block, self._length) for block in blocks):
+            raise self._torn("a part of a row group")
+        return sorted(blocks, key=first_key)
+
+    def _torn(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"training.feed.cache: found {what} in {self._conf.cache}; expected a folder to write to, with what was "
+            "written there. Remove it, or name another, and run train_sequence again."
+        )
 
     def _expected(self, pool: Pool) -> int:
         return pool.rank_rows(self._rank, self._size)
@@ -122,6 +147,8 @@ class _Blocked:
 
 
 def _flat(column: "pd.Series[object]") -> Lists:
+    if column.isna().any():
+        raise refused(f"no list among {column.name}", "one in each row")
     arrays = list(column)
     return np.concatenate(arrays or [np.zeros(0)]), np.fromiter(map(len, arrays), np.int64, len(arrays))
 
@@ -144,7 +171,7 @@ class ArrowBlocks:
             for path, number, _ in dealt:
                 key = f"{path}:{number}"
                 block = cache.get(key)
-                if block is None:
+                if not is_whole(block, self._length):
                     block = self._read(path, number)
                     cache.set(key, block)
                 yield block
@@ -153,10 +180,12 @@ class ArrowBlocks:
         with open_file(path) as stream:
             group = ParquetFile(stream).read_row_group(number, columns=list(COLUMNS)).combine_chunks()
         at_us = group["last_event_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
-        arrays = [_unnested(group[name]) for name in ARRAYS]
+        arrays = [_unnested(group, name) for name in ARRAYS]
         return block_of(group["user_id"].to_numpy(), at_us, arrays, self._length)
 
 
-def _unnested(column: pa.ChunkedArray) -> Lists:
-    lists = column.combine_chunks()
+def _unnested(group: pa.Table, name: str) -> Lists:
+    lists = group[name].combine_chunks()
+    if lists.null_count:
+        raise refused(f"no list among {name}", "one in each row")
     return lists.flatten().to_numpy(zero_copy_only=False), np.diff(lists.offsets.to_numpy()).astype(np.int64)

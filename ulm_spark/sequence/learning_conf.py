@@ -7,6 +7,7 @@ from ulm_spark.config.require import require, require_counts, require_names, req
 
 LossKind = Literal["auto", "full", "sampled", "gbce"]
 Task = Literal["action", "gap", "churn", "value", "conversion"]
+_MOST_DAYS = 36_500
 RateScaling = Literal["none", "linear", "sqrt"]
 
 
@@ -166,6 +167,7 @@ class HeadsConf:
     def __post_init__(self) -> None:
         where = "training.heads"
         require_counts(self, where, ("horizon_days", "fact_events", "n_queries", "asked_days", "visit_gap_s"))
+        require(self.asked_days <= _MOST_DAYS, f"{where}.asked_days", self.asked_days, f"at most {_MOST_DAYS:,}")
         require_names(self.tasks, get_args(Task), f"{where}.tasks")
         require(self.weight > 0, f"{where}.weight", self.weight, "a number above 0")
         require(0 <= self.into_trunk <= 1, f"{where}.into_trunk", self.into_trunk, "0 to 1")

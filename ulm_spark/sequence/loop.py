@@ -81,10 +81,13 @@ class Training:
             progress = self._epoch(progress, partial(self._keep, keep, best))
             trained_s = time.monotonic() - begun_epoch_s
             loss = progress.losses / progress.weights if progress.weights else 0.0
+            self._require_numbers(progress.epoch + 1)
             found, task_losses = self._validated()
             progress = replace(progress, epoch=progress.epoch + 1, n_pools=0, losses=0.0, weights=0.0)
             # Without validation users the loss decides; both numbers are equal on all ranks, so all stop together.
             score = self._score(found, task_losses) if found.n_users or task_losses else -loss
+            if not math.isfinite(score):
+                raise _diverged(f"a validation of {score}", progress.epoch)
             if progress.best_epoch == 0 or score > progress.best_score:
                 progress = replace(progress, best_epoch=progress.epoch, best_ndcg=found.ndcg, best_loss=loss, n_worse=0)
                 progress = replace(progress, best_score=score)
@@ -147,12 +150,16 @@ class Training:
         for batches in steps:
             loss, weight = self._stepper.take(batches, shared)
             if not math.isfinite(loss):
-                raise TrainingError(
-                    f"training: found a loss of {loss} in epoch {epoch + 1}; expected a number. The last checkpoint is "
-                    "kept. Lower training.optimiser.learning_rate, or set its clip_norm, and run train_sequence again."
-                )
+                raise _diverged(f"a loss of {loss}", epoch + 1)
             losses, weights = losses + loss, weights + weight
         return losses, weights
+
+    def _require_numbers(self, epoch: int) -> None:
+        """Raises where the weights are none, the same on all ranks: a loss is of the weights before its step."""
+        averaged, own = self._stepper.optimiser.averaged, self._stepper.network.trainable_variables
+        for variable in (*averaged, *own):
+            if not np.isfinite(variable.numpy()).all():
+                raise _diverged(f"weights of {variable.path} that are no numbers", epoch)
 
     def _validated(self) -> tuple[Measured, dict[str, float]]:
         """Validation of the weights as they would be exported."""
@@ -199,3 +206,10 @@ class Training:
             "seconds": round(seconds, 3),
             "rows_per_s": round(n_trained / seconds, 1) if seconds > 0 else 0.0,
         }
+
+
+def _diverged(what: str, epoch: int) -> TrainingError:
+    return TrainingError(
+        f"training: found {what} in epoch {epoch}; expected numbers. The last checkpoint, where there is one, is kept. "
+        "Lower training.optimiser.learning_rate, or set its clip_norm, and run train_sequence again."
+    )

@@ -52,7 +52,17 @@ class Shard:
 
     def rows(self) -> Iterator[Rows]:
         """All rows, pool by pool."""
-        return (self._feed.read(pool) for pool in self.pools)
+        return (self._read(pool) for pool in self.pools)
+
+    def _read(self, pool: Pool) -> Rows:
+        rows, n_items = self._feed.read(pool), self._snapshot.n_items
+        most = int(rows.items.max(initial=0))
+        if most > n_items:
+            raise TrainingError(
+                f"silver.sequences: found item {most}; expected those of the vocabulary, 1 to {n_items}. Run "
+                "build_sequences again."
+            )
+        return rows
 
     def known_rows(self) -> Iterator[Rows]:
         """All rows as training sees them, pool by pool."""
@@ -79,7 +89,7 @@ class Shard:
     def steps(self, pools: Sequence[Pool], epoch: int) -> Iterator[tuple[Pool, list[Batch]]]:
         """As many steps on each rank, each of so many batches."""
         for pool in pools:
-            whole = self._feed.read(pool)
+            whole = self._read(pool)
             is_asked = ~is_apart(whole, self._share)
             rows = training_part(whole, self._share)
             examples = examples_of(rows, self._conf)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import BinaryIO
 from urllib.parse import unquote, urlparse
+from zipfile import BadZipFile
 
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import NativeFile
@@ -21,6 +22,8 @@ with warnings.catch_warnings():
     from pyarrow.filesystem import FileSystem
 
 _OWN_DISK = "file://"
+# What NumPy and JSON raise of files that were torn.
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, BadZipFile)
 
 
 class Storage(FileSystem):

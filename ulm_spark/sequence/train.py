@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
-from ulm_spark.config.errors import UlmError
+from ulm_spark.config.errors import TrainingError, UlmError
 from ulm_spark.sequence.checkpoint import Checkpoint, CheckpointWriter, load_checkpoint
 from ulm_spark.sequence.elastic import train_elastic
 from ulm_spark.sequence.event_log import EventLog
@@ -45,7 +45,13 @@ def train(manifest: Manifest, vocabulary: tuple[str, ...], report: Report) -> Tr
     if Ranks.is_first_now():
         folder = Path(manifest.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        export_model(trained.network, trained.metrics, folder, manifest.conf.stored)
+        try:
+            export_model(trained.network, trained.metrics, folder, manifest.conf.stored)
+        except (OSError, tf.errors.OpError) as error:
+            raise TrainingError(
+                f"export: found that {folder} cannot be written ({error}); expected room for the model. The last "
+                "checkpoint is kept. Make room, and run train_sequence again."
+            ) from error
     return trained
 
 

@@ -29,7 +29,8 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Measured:
-    """What validation found among the first k: means over n_users. mrr: of 1 over the place of the first hit."""
+    """What validation found among the first k: means over n_users, nan where scores are no numbers. mrr: of 1 over the
+    place of the first hit."""
 
     ndcg: float
     hit_rate: float
@@ -105,7 +106,7 @@ class Validator:
         self._wanted = _distinct_unseen(held.items[by_length], self._seen)
         self._periods = periods.of(self._at_s).astype(np.int32)
         self._network, self._ranks = network, ranks
-        self._rank: Callable[..., tf.Tensor] = tf.function(self._best, reduce_retracing=True)
+        self._rank: Callable[..., tuple[tf.Tensor, tf.Tensor]] = tf.function(self._best, reduce_retracing=True)
 
     def measure(self) -> Measured:
         """Means over users with a held-out item that may be named."""
@@ -123,22 +124,24 @@ class Validator:
         places = np.arange(start, min(start + _BATCH, len(self._prefix)))
         prefix, wanted = self._prefix.take(places).trimmed(), self._wanted[places]
         seen = np.zeros((len(places), 1), np.int32) if self._seen is None else self._seen[places]
-        top = self._rank(prefix.items, prefix.codes, prefix.gaps(), self._periods[places], seen).numpy()
+        found, are_numbers = self._rank(prefix.items, prefix.codes, prefix.gaps(), self._periods[places], seen)
+        top = found.numpy()
         n_wanted = (wanted > 0).sum(axis=1)
         is_hit = ((top[:, :, None] == wanted[:, None, :]).any(axis=2))[n_wanted > 0]
         gains = ndcg_at_k(is_hit, n_wanted[n_wanted > 0], self._k)
         first = reciprocal_rank_at_k(is_hit, self._k)
-        return np.asarray(np.stack([gains, is_hit.any(axis=1), first], axis=1), np.float64)
+        users = np.asarray(np.stack([gains, is_hit.any(axis=1), first], axis=1), np.float64)
+        return users if are_numbers else np.full_like(users, np.nan)
 
     def _best(
         self, items: tf.Tensor, codes: tf.Tensor, gaps: tf.Tensor, periods: tf.Tensor, seen: tf.Tensor
-    ) -> tf.Tensor:
-        """The k best items of each row but the seen ones, ties by item: [n, K] int32."""
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The k best items of each row but the seen ones, ties by item: [n, K] int32; are all scores numbers?"""
         scores = self._network.score_all(self._network(items, codes, gaps)[:, -1], periods)
         row = tf.broadcast_to(tf.range(tf.shape(seen)[0])[:, None], tf.shape(seen))
         cells = tf.reshape(tf.stack([row, seen], axis=-1), [-1, 2])
         scores = tf.tensor_scatter_nd_min(scores, cells, tf.fill(tf.shape(cells)[:1], -np.inf))
-        return tf.math.top_k(scores, self._k).indices
+        return tf.math.top_k(scores, self._k).indices, tf.reduce_all(scores < np.inf)
 
 
 def _distinct_unseen(items: Int32s, seen: Int32s | None) -> Int32s:

@@ -19,6 +19,7 @@ from ulm_spark.sequence.models.network import NextItem
 from ulm_spark.sequence.models.quantised_items import CODES, QuantisedItems
 from ulm_spark.sequence.rows import Float32s, Int64s
 from ulm_spark.sequence.snapshot import ItemAttribute, Manifest
+from ulm_spark.sequence.storage import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,22 @@ def begin_with(
             Other weights are taken over where their shapes are equal, such as the trunk where a head is new. A network
             whose items are quantised, after one with a vector for each, takes codes and centroids that stand for those;
             one whose factors are rounded takes factors that are rounded to the earlier ones.
-    Errors: TrainingError where the folder holds no model, or one of another width.
+    Errors: TrainingError where the folder holds no model that can be read, one whose item vectors are kept in another
+            way than here, or one with weights of other shapes.
     """
     try:
         with np.load(folder / WEIGHTS) as stored:
             known = {name: stored[name] for name in stored.files}
         numbers = {name: place + 1 for place, name in enumerate(json.loads((folder / VOCABULARY).read_text("utf-8")))}
-    except OSError as error:
+    except UNREADABLE as error:
         raise TrainingError(
-            f"training.continues: found no model in {folder} ({error}); expected an earlier one. Run "
-            "train_sequence with training.continues false."
+            f"training: found no model in {folder} that can be read ({error}); expected an earlier one. Name one in "
+            "training.adapter.model, or run train_sequence with training.continues false."
         ) from error
     earlier = np.array([numbers.get(name, 0) for name in vocabulary])
     rows = np.flatnonzero(earlier) + 1
     known |= _quantised(network, known) | _squeezed(network, known)
+    _require_items(network, known, folder)
     by_item = {weight.path for weight in network.by_item}
     layer = network.events.attributes
     told = {network.prior.path, *(value.path for value in layer.values.values())} if layer else {network.prior.path}
@@ -69,7 +72,19 @@ def begin_with(
             weight.assign(_taken_rows(weight.numpy(), value, *by_name[weight.path], weight.path))
         elif value.shape == tuple(weight.shape):
             weight.assign(value)
+        else:
+            raise _other_width(weight.path, value.shape, tuple(weight.shape))
     return Taken(len(rows), len(vocabulary) - len(rows))
+
+
+def _require_items(network: NextItem, known: dict[str, Float32s], folder: Path) -> None:
+    """Raises where earlier vectors are of a kind that these cannot begin with, and would be forgotten."""
+    missing = [weight.path for weight in network.events.items.weights if weight.path not in known]
+    if missing:
+        raise TrainingError(
+            f"training.model.items: found no {missing[0]} in the model in {folder}; expected item vectors of the same "
+            "kind. Set training.model.items as that model had it, or training.continues false."
+        )
 
 
 def _begin_new_by_attributes(network: NextItem, new: Int64s) -> None:
@@ -134,12 +149,12 @@ def adapt_from(
     """
     taken = begin_with(network, vocabulary, folder, attributes)
     with np.load(folder / WEIGHTS) as stored:
-        shapes = {name: stored[name].shape for name in stored.files}
-    other = [weight.path for weight in network.body.weights if shapes.get(weight.path) != tuple(weight.shape)]
+        names = set(stored.files)
+    other = [weight.path for weight in network.body.weights if weight.path not in names]
     if other:
         raise TrainingError(
-            f"training.adapter: found {len(other)} weights, {other[0]} the first, that the model in {folder} lacks or "
-            "has in another shape; expected its trunk. Set training.model as that model had it."
+            f"training.adapter: found {len(other)} weights, {other[0]} the first, that the model in {folder} lacks; "
+            "expected its trunk. Set training.model as that model had it."
         )
     adapt(network, rank)
     return taken
@@ -153,13 +168,17 @@ def _taken_rows(
     name: str,
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
     if earlier.shape[1:] != first.shape[1:]:
-        raise TrainingError(
-            f"training.continues: found {name} of width {earlier.shape[1:]}; expected {first.shape[1:]}. Set "
-            "training.model as the earlier model had it, or training.continues false."
-        )
+        raise _other_width(name, earlier.shape[1:], first.shape[1:])
     value = first.copy()
     value[rows] = earlier[sources]
     return value
+
+
+def _other_width(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> TrainingError:
+    return TrainingError(
+        f"training: found {name} of width {found} in the earlier model; expected {expected}. Set training.model as "
+        "that model had it, or training.continues false."
+    )
 
 
 def _squeezed(network: NextItem, known: dict[str, Float32s]) -> dict[str, NDArray[np.generic]]:

@@ -15,6 +15,7 @@ from ulm_spark.contracts.outlook import USER_LOOKALIKES
 
 _FOUND = "user_id STRING, similarity DOUBLE, seed_user_id STRING, model_path STRING"
 _CELLS_AT_ONCE = 4_000_000  # similarities held at a time by one task: 16 MB
+_MOST_USERS = 100_000_000  # a longer list ends Spark's driver
 Finder = Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]
 
 
@@ -33,6 +34,7 @@ class LookalikesConf:
 
     def __post_init__(self) -> None:
         require_counts(self, "lookalikes", ("max_seeds", "n_users"))
+        require(self.n_users <= _MOST_USERS, "lookalikes.n_users", self.n_users, f"at most {_MOST_USERS:,}")
         is_one = self.segment is None or not self.seeds
         require(is_one, "lookalikes.segment", self.segment, "null where seeds are named")
 
